@@ -309,9 +309,9 @@ class Layout:
         values, errors = spec.decode(text, line=line)
         return DecodedRecord(line, spec.record_type, values, tuple(errors), raw)
 
-    def read(self, file: BinaryIO) -> Iterator[DecodedRecord]:
-        """Read a binary file line by line, in constant memory. A last line without LF is a fault (`cut`)."""
-        line = 0
+    def read(self, file: BinaryIO, *, after: int = 0) -> Iterator[DecodedRecord]:
+        """Read a binary file (`after` lines of it read before) in constant memory. No last LF is a fault (`cut`)."""
+        line = after
         while raw := file.readline(self.length + 1):
             line += 1
             if raw.endswith(b"\n"):
