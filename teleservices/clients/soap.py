@@ -1,0 +1,78 @@
+"""SOAP 1.1 answers, read without trust: no doctype, no entity, no network, nothing huge; then checked by the XSD."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from teleservices.clients.errors import AnswerLost, CallError, InvalidAnswer, Refused
+
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+_BODY = f"{{{ENVELOPE}}}Body"
+_FAULT = f"{{{ENVELOPE}}}Fault"
+
+
+class Schema:
+    """An XSD for several threads. lxml keeps the last errors in the schema object: each thread has its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+
+    def fault_in(self, element: etree._Element) -> str | None:
+        """None when the element is valid, else the name of the first element at fault (never its value)."""
+        schema: etree.XMLSchema | None = getattr(self._local, "schema", None)
+        if schema is None:
+            schema = self._local.schema = etree.XMLSchema(etree.parse(str(self._path)))
+        if schema.validate(element):
+            return None
+        errors: Any = schema.error_log
+        path = errors[0].path if len(errors) else None
+        found = element.getroottree().xpath(path) if path else None
+        if isinstance(found, list) and found and isinstance(found[0], etree._Element):
+            return etree.QName(found[0]).localname
+        return etree.QName(element).localname
+
+
+def parse_envelope(content: bytes) -> etree._Element:
+    """The envelope of an answer. Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        envelope = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise InvalidAnswer("not_xml") from None
+    # A hardened parser still accepts a doctype and loses what it declares.
+    info: Any = envelope.getroottree().docinfo
+    if info.doctype:
+        raise InvalidAnswer("doctype_refused")
+    body = envelope.find(_BODY) if envelope.tag == f"{{{ENVELOPE}}}Envelope" else None
+    if body is None or len(body) != 1:
+        raise InvalidAnswer("not_an_envelope")
+    return envelope
+
+
+def payload_of(envelope: etree._Element) -> etree._Element:
+    """The one element in the body of a parsed envelope."""
+    body = envelope.find(_BODY)
+    if body is None:
+        raise InvalidAnswer("not_an_envelope")
+    return body[0]
+
+
+def fault_of(payload: etree._Element) -> CallError | None:
+    """What a SOAP fault means; None when the payload is not one.
+
+    Client, VersionMismatch, MustUnderstand: our message is wrong. Server, or a family that nobody defined: their
+    trouble, and no one knows what was done.
+    """
+    if payload.tag != _FAULT:
+        return None
+    family = (payload.findtext("faultcode") or "").strip().rpartition(":")[2].split(".")[0]
+    if family in {"Client", "VersionMismatch", "MustUnderstand"}:
+        return Refused(f"soap_{family.lower()}")
+    return AnswerLost("soap_server")

@@ -1,0 +1,318 @@
+"""HTTPS with mutual TLS for the teleservices: pinned trust, kept connections, hard limits, and exact failures.
+
+Nothing of the environment is used (no proxy, no CA bundle, no netrc), no redirect is followed, no cookie is kept.
+TLS 1.2 or more. An answer is read up to a size and up to an instant, whatever pace the other side chooses.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException, RemoteDisconnected
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent
+
+POOL_SIZE = 64
+_READ_BLOCK_BYTES = 64 * 1024
+_KEPT_OF_TOO_BIG_BYTES = 64 * 1024
+_ALERT_WAIT_SECONDS = 0.5
+# Alerts by which a server refuses the certificate that we showed, or that we did not show. With TLS 1.3 they arrive
+# after our handshake is over, at the first read.
+_CLIENT_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
+# No common ground: version, ciphers, or a TLS 1.2 server that wanted a certificate.
+_INCOMPATIBLE = ("HANDSHAKE_FAILURE", "PROTOCOL_VERSION", "INSUFFICIENT_SECURITY", "UNSUPPORTED_PROTOCOL",
+                 "WRONG_VERSION_NUMBER", "UNRECOGNIZED_NAME")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and bytes. `total`: from the start of the call to the last byte; connecting has `connect` of its own."""
+
+    connect: float
+    read: float
+    total: float
+    max_answer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back, whatever the status. `duration_ms`: from the start of the connection to the last byte."""
+
+    status: int
+    body: bytes
+    duration_ms: int
+
+
+class _CallState(threading.local):
+    """The call that this thread is making: sockets look here, so that a kept connection serves any thread."""
+
+    deadline: float = math.inf
+    sent: bool = False
+    expired: bool = False
+
+
+_call = _CallState()
+
+
+class _DeadlineSocket(ssl.SSLSocket):
+    """A TLS socket that obeys the deadline of the call, and notes when the first byte of a request leaves.
+
+    A timeout alone bounds each read: a peer that sends one byte a second would hold a thread for ever.
+    """
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        with self._until_deadline():
+            return super().recv_into(buffer, nbytes, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        try:
+            with self._until_deadline():
+                _call.sent = True
+                return super().send(data, flags)
+        except OSError:
+            self._raise_pending_alert()
+            raise
+
+    @contextmanager
+    def _until_deadline(self) -> Iterator[None]:
+        remaining = _call.deadline - time.monotonic()
+        if remaining <= 0:
+            _call.expired = True
+            raise TimeoutError("deadline exceeded")
+        usual = self.gettimeout()
+        if usual is not None and usual <= remaining:
+            yield
+            return
+        self.settimeout(remaining)
+        try:
+            yield
+        except TimeoutError:
+            _call.expired = True
+            raise
+        finally:
+            with suppress(OSError):
+                self.settimeout(usual)
+
+    def _raise_pending_alert(self) -> None:
+        """A server that refuses our certificate closes at once: writing fails, and the reason waits to be read."""
+        try:
+            self.settimeout(_ALERT_WAIT_SECONDS)
+            super().recv(1)
+        except ssl.SSLError as alert:
+            if "ALERT" in str(alert.reason):
+                raise
+        except OSError:
+            return
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Connections made with our context alone. Safe from several threads: it is urllib3's pool."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The context says it all; requests' own handling would bring its bundle of public authorities."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    """Connections made with one version of the files, in one process."""
+
+    files: tuple[tuple[int, int, int], ...]
+    process: int
+    adapter: _PinnedAdapter
+
+
+class MutualTlsTransport:
+    """Posts with one client certificate. Share it between threads; it survives a fork and renewed files.
+
+    The files are read at the first call, so that a missing certificate fails the calls that need it and no others.
+    """
+
+    def __init__(self, certificate: Path, key: Path, ca_file: Path, limits: Limits) -> None:
+        self._certificate, self._key, self._ca_file = certificate, key, ca_file
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._connections: _Connections | None = None
+        self._local = threading.local()
+
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
+        """Post and read the whole answer, whatever its status. Raises a CallError (see `errors`)."""
+        if urlsplit(url).scheme != "https":
+            raise ConfigurationError("address_not_https")
+        started = time.monotonic()
+        session = self._session()
+        _call.sent, _call.expired = False, False
+        _call.deadline = time.monotonic() + self._limits.total
+        try:
+            return self._exchange(session, url, body, headers, started)
+        except CallError as error:
+            error.duration_ms = _elapsed_ms(started)
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+            failure = _failure(error)
+            failure.duration_ms = _elapsed_ms(started)
+            raise failure from error
+        finally:
+            _call.deadline = math.inf
+
+    def close(self) -> None:
+        """Close the kept connections. The next call opens new ones."""
+        with self._lock:
+            if self._connections is not None:
+                self._connections.adapter.close()
+                self._connections = None
+
+    def _exchange(
+        self, session: requests.Session, url: str, body: bytes, headers: dict[str, str], started: float
+    ) -> HttpAnswer:
+        timeout = (self._limits.connect, self._limits.read)
+        sent_headers = {"Accept-Encoding": "identity", "Accept": "text/xml", **headers}
+        with session.post(
+            url, data=body, headers=sent_headers, timeout=timeout, stream=True, allow_redirects=False
+        ) as response:
+            answer = self._read(response)
+            return HttpAnswer(response.status_code, answer, _elapsed_ms(started))
+
+    def _read(self, response: requests.Response) -> bytes:
+        limit = self._limits.max_answer_bytes
+        declared = response.headers.get("Content-Length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise InvalidAnswer("answer_too_big", http_status=response.status_code)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise InvalidAnswer("answer_encoded", http_status=response.status_code)
+        received = bytearray()
+        while block := response.raw.read(_READ_BLOCK_BYTES, decode_content=False):
+            received += block
+            if len(received) > limit:
+                kept = bytes(received[:_KEPT_OF_TOO_BIG_BYTES])
+                raise InvalidAnswer("answer_too_big", response_xml=kept, http_status=response.status_code)
+        return bytes(received)
+
+    def _session(self) -> requests.Session:
+        """A session for this thread, over connections that all threads share."""
+        connections = self._current()
+        if getattr(self._local, "connections", None) is not connections:
+            session = requests.Session()
+            session.trust_env = False
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            session.mount("https://", connections.adapter)
+            self._local.session, self._local.connections = session, connections
+        current: requests.Session = self._local.session
+        return current
+
+    def _current(self) -> _Connections:
+        try:
+            files = tuple(_version(path) for path in (self._certificate, self._key, self._ca_file))
+        except OSError as error:
+            raise ConfigurationError("certificate_file_missing") from error
+        with self._lock:
+            current = self._connections
+            if current is None or current.files != files or current.process != os.getpid():
+                # The old connections are left to the calls that use them; a child never touches its parent's.
+                current = _Connections(files, os.getpid(), _PinnedAdapter(self._context()))
+                self._connections = current
+            return current
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _DeadlineSocket
+        try:
+            context.load_verify_locations(cafile=str(self._ca_file))
+            # An encrypted key would ask its password on the terminal: an empty one fails instead.
+            context.load_cert_chain(str(self._certificate), str(self._key), password="")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError("certificate_file_unreadable") from error
+        return context
+
+
+def _failure(error: BaseException) -> CallError:
+    """What a failure of the network means, from what was sent and from the errors chained in it."""
+    chain = list(_chained(error))
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+        return ConfigurationError("server_certificate_refused")
+    reasons = [str(link.reason) for link in chain if isinstance(link, ssl.SSLError)]
+    if any("ALERT" in reason and word in reason for reason in reasons for word in _CLIENT_CERTIFICATE_ALERTS):
+        return ConfigurationError("client_certificate_refused")
+    if not _call.sent:
+        if any(word in reason for reason in reasons for word in _INCOMPATIBLE):
+            return ConfigurationError("tls_incompatible")
+        return NotSent(_not_sent_reason(chain))
+    if _call.expired:
+        return AnswerLost("deadline_exceeded")
+    if _any(chain, TimeoutError, urllib3.exceptions.ReadTimeoutError):
+        return AnswerLost("read_timeout")
+    cuts = (OSError, RemoteDisconnected, urllib3.exceptions.IncompleteRead, urllib3.exceptions.InvalidChunkLength)
+    if _any(chain, *cuts):
+        return AnswerLost("connection_cut")
+    return InvalidAnswer("not_http")
+
+
+def _not_sent_reason(chain: list[BaseException]) -> str:
+    if _any(chain, socket.gaierror, urllib3.exceptions.NameResolutionError):
+        return "unknown_host"
+    if _any(chain, ConnectionRefusedError):
+        return "connection_refused"
+    if _any(chain, TimeoutError, urllib3.exceptions.TimeoutError):
+        return "connect_timeout"
+    if _any(chain, requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError, UnicodeError):
+        return "bad_address"
+    return "tls_handshake_failed" if _any(chain, ssl.SSLError) else "connection_failed"
+
+
+def _any(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
+    # requests' own exceptions are OSError: they say nothing of the cause that they wrap.
+    return any(isinstance(link, kinds) and not _is_plain_wrapper(link) for link in chain)
+
+
+def _is_plain_wrapper(error: BaseException) -> bool:
+    return type(error).__module__ == "requests.exceptions" and not isinstance(error, requests.exceptions.InvalidURL)
+
+
+def _chained(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it wraps: causes, contexts, arguments, and urllib3's `reason`."""
+    waiting, seen = [error], set()
+    while waiting:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        wrapped = [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+        waiting += [item for item in wrapped if isinstance(item, BaseException)]
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _elapsed_ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
