@@ -1,0 +1,52 @@
+# Needs python3 ≥ 3.11 with pip, and make. Everything else is installed in .tools and .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+UV := PYTHONPATH=.tools $(PYTHON) -m uv
+RUN := .venv/bin/python
+
+.PHONY: demo demo-reset test journey bench quality lock vendor clean install
+
+install: .venv/.installed
+
+.tools/.installed:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools uv==0.13.9
+	@touch $@
+
+.venv/.installed: .tools/.installed requirements/dev.txt
+	@test -x .venv/bin/python || $(UV) venv --quiet .venv
+	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.txt
+	@touch $@
+
+demo: install ## The demonstration hospital, on http://localhost:8000
+	@$(RUN) -m gap.supervisor --var .var/demo demo
+
+demo-reset: install ## The same, from an empty hospital
+	@$(RUN) -m gap.supervisor --var .var/demo demo --reset
+
+test: install ## The whole suite
+	$(RUN) -m gap.supervisor --var .var/test with --scratch -- .venv/bin/pytest -n 2
+
+journey: install ## From a scanned card to a paid invoice, without a browser
+	@$(RUN) -m gap.supervisor --var .var/journey with --scratch -- $(RUN) -m bench.journey
+
+bench: install ## Ratios, printed and written to bench/results/
+	@$(RUN) -m gap.supervisor --var .var/bench with --scratch -- $(RUN) -m bench
+
+quality: install ## Format, lint, templates, types, floors, migrations
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/djlint --check --lint --quiet templates
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- $(RUN) manage.py makemigrations --check --dry-run
+
+lock: .tools/.installed ## Rebuild the lock files (needs a registry)
+	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements/base.txt
+	$(UV) pip compile pyproject.toml --extra embedded --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -c requirements/base.txt -o requirements/dev.txt
+
+vendor: install ## Rebuild static/vendor and the icons from npm
+	npm ci --ignore-scripts
+	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- $(RUN) manage.py vendor_assets
+
+clean:
+	rm -rf .venv .tools .var node_modules staticfiles

@@ -1,0 +1,30 @@
+"""The door of every screen: a view names the action it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from accounts.enums import Action
+
+View = Callable[..., HttpResponse]
+
+
+def needs(action: Action) -> Callable[[View], View]:
+    """Refuse (403) who may not. The view keeps `action`, so that a test can walk every URL."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.may(action):  # type: ignore[union-attr]
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        guarded.action = action  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate

@@ -1,0 +1,41 @@
+"""What every page shows around its content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.enums import Action
+
+# (label, url name, action, url names that make it current by their namespace)
+_NAV = (
+    ("Accueil", "worklists:home", Action.SEE_HOME, "home"),
+    ("Admissions", "admissions:arrivals", Action.ADMIT, "admissions"),
+    ("Listes", "worklists:index", Action.SEE_WORKLISTS, "worklists"),
+    ("Factures", "billing:invoices", Action.SEE_INVOICES, "billing"),
+    ("Échanges", "billing:exchanges", Action.SEE_EXCHANGES, "exchanges"),
+    ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
+)
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    """Navigation of this person. Costs no query beyond the roles, read once a request."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"nav": [], "search_url": ""}
+    match = request.resolver_match
+    here = match.namespace if match else ""
+    page = match.url_name if match else ""
+    current = "home" if page == "home" else "exchanges" if page and page.startswith("exchange") else here
+    nav = [
+        {"label": label, "url": reverse(name), "current": current == section}
+        for label, name, action, section in _NAV
+        if user.may(action)
+    ]
+    return {
+        "nav": nav,
+        "search_url": reverse("admissions:search") if user.may(Action.SEE_DOSSIER) else "",
+        "establishment": user.establishment,
+    }

@@ -1,0 +1,95 @@
+from django.db import models
+
+
+class Sex(models.TextChoices):
+    FEMALE = "F", "féminin"
+    MALE = "M", "masculin"
+    UNKNOWN = "I", "indéterminé"
+
+
+class IdentityStatus(models.TextChoices):
+    """The four statuses of the national reference of identitovigilance (RNIV)."""
+
+    PROVISIONAL = "PROV", "identité provisoire"
+    VALIDATED = "VALI", "identité validée"
+    RETRIEVED = "RECUP", "identité récupérée"
+    QUALIFIED = "QUAL", "identité qualifiée"
+
+
+class StayKind(models.TextChoices):
+    EXTERNAL = "external", "consultation, soins externes"
+    DAY = "day", "hôpital de jour"
+    FULL = "full", "hospitalisation complète"
+    EMERGENCY = "emergency", "passage aux urgences"
+    SESSION = "session", "séances"
+
+
+# Kinds that an AMC treats as external care (ACE): IDB then CLC, no SIM.
+EXTERNAL_KINDS = (StayKind.EXTERNAL, StayKind.EMERGENCY)
+
+
+class Domain(models.TextChoices):
+    MCO = "MCO", "médecine, chirurgie, obstétrique"
+    SMR = "SMR", "soins médicaux et de réadaptation"
+    PSY = "PSY", "psychiatrie"
+    HAD = "HAD", "hospitalisation à domicile"
+
+
+class StayStatus(models.TextChoices):
+    PREADMITTED = "preadmitted", "pré-admis"
+    ADMITTED = "admitted", "présent"
+    DISCHARGED = "discharged", "sorti"
+    CLOSED = "closed", "soldé"
+    CANCELLED = "cancelled", "annulé"
+
+
+class DischargeMode(models.TextChoices):
+    HOME = "home", "retour à domicile"
+    TRANSFER = "transfer", "transfert"
+    DEATH = "death", "décès"
+
+
+class RequestCode(models.TextChoices):
+    """Exigences particulières: what a patient asks for on top of care, in writing."""
+
+    SINGLE_ROOM = "CHP", "chambre particulière"
+    COMPANION_MEAL = "REP", "repas accompagnant"
+
+
+class CoverageKind(models.TextChoices):
+    AMO = "AMO", "assurance maladie obligatoire"
+    AMC = "AMC", "complémentaire"
+
+
+class CoverageSource(models.TextChoices):
+    CARD = "card", "carte lue"
+    DECLARED = "declared", "déclarée"
+    API = "api", "reçue d’un autre logiciel"
+
+
+class RightsStatus(models.TextChoices):
+    """Three outcomes, never two."""
+
+    OPEN = "open", "ouverts"
+    CLOSED = "closed", "fermés"
+    UNDETERMINED = "undetermined", "indéterminés"
+
+
+class EventKind(models.TextChoices):
+    """Business events: each is a row, and makes the calls (mission, «the life of a stay»)."""
+
+    STAY_PREADMITTED = "stay_preadmitted", "pré-admission"
+    STAY_ADMITTED = "stay_admitted", "admission"
+    MOVEMENT_ADDED = "movement_added", "mouvement"
+    REQUEST_ADDED = "request_added", "demande du patient"
+    REQUEST_ENDED = "request_ended", "fin d’une demande du patient"
+    COVERAGE_CHANGED = "coverage_changed", "couverture changée"
+    CARD_READ = "card_read", "carte lue"
+    ACTIVITY_ENTERED = "activity_entered", "activité saisie"
+    STAY_CORRECTED = "stay_corrected", "séjour corrigé"
+    STAY_DISCHARGED = "stay_discharged", "sortie"
+    STAY_CANCELLED = "stay_cancelled", "annulation"
+    STAY_CLOSED = "stay_closed", "séjour soldé"
+    RIGHTS_ASKED_AGAIN = "rights_asked_again", "droits redemandés"
+    PATIENT_CORRECTED = "patient_corrected", "identité corrigée"
+    PATIENT_INFORMED = "patient_informed", "patient prévenu"

@@ -1,0 +1,136 @@
+"""Writing a business event, and handing it to whoever registered.
+
+This floor never knows who listens: upper floors register a consumer when they start. The deliveries are rows of the
+same transaction as the event; Celery only wakes the consumer, and a sweeper finds what a crash left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
+
+from accounts.models import ApiClient, User
+from admissions.enums import EventKind
+from admissions.models import AdmissionEvent, EventDelivery, Stay
+
+log = structlog.get_logger(__name__)
+
+_CONSUMERS: dict[str, str] = {}
+# A delivery that failed waits, longer each time, and never more than this.
+RETRY_CAP = timedelta(minutes=30)
+# After so many failures a person is shown it (worklist «Événements en échec»); it is still tried.
+SHOWN_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person, a program, or the system itself when both are None."""
+
+    user: User | None = None
+    client: ApiClient | None = None
+
+
+SYSTEM = Actor()
+
+
+def register_consumer(name: str, path: str) -> None:
+    """`path` names a function of one AdmissionEvent. Registering twice is the same as once."""
+    _CONSUMERS[name] = path
+
+
+def record_event(
+    stay: Stay,
+    kind: EventKind,
+    actor: Actor,
+    *,
+    occurred_at: datetime | None = None,
+    detail: dict[str, Any] | None = None,
+) -> AdmissionEvent:
+    """Write the event and what it owes to each consumer. Must run in the transaction of the change itself."""
+    now = timezone.now()
+    event = AdmissionEvent.objects.create(
+        stay=stay,
+        kind=kind,
+        detail=detail or {},
+        occurred_at=occurred_at or now,
+        created_by=actor.user,
+        client=actor.client,
+    )
+    EventDelivery.objects.bulk_create(
+        EventDelivery(event=event, consumer=name, not_before=now) for name in sorted(_CONSUMERS)
+    )
+    transaction.on_commit(lambda: wake("admissions.tasks.deliver_event", event.pk))
+    return event
+
+
+def wake(task: str, *arguments: int, queue: str | None = None) -> None:
+    """Tell a worker that a row waits. A broker that is away loses nothing: the sweeper reads the rows."""
+    from celery import current_app
+
+    try:
+        current_app.send_task(task, args=arguments, queue=queue)
+    except (OperationalError, OSError) as problem:
+        log.warning("wake_up_lost", task=task, problem=type(problem).__name__)
+
+
+def deliver(event_id: int) -> None:
+    """Hand one event to each consumer that has not had it."""
+    for name in sorted(_CONSUMERS):
+        _deliver_to(name, event_id)
+
+
+def _deliver_to(name: str, event_id: int) -> None:
+    consumer: Callable[[AdmissionEvent], None] = import_string(_CONSUMERS[name])
+    try:
+        with transaction.atomic():
+            delivery = (
+                EventDelivery.objects.select_for_update(skip_locked=True, of=("self",))
+                .select_related("event__stay")
+                .filter(event=event_id, consumer=name, done_at__isnull=True)
+                .first()
+            )
+            if delivery is None:
+                return
+            consumer(delivery.event)
+            delivery.done_at = timezone.now()
+            delivery.save(update_fields=["done_at"])
+    except DatabaseError:
+        # The database refused or went away: the delivery is still owed, nothing else can be said here.
+        log.warning("delivery_refused_by_database", consumer=name, event=event_id)
+        _postpone(name, event_id, "base de données")
+        raise
+    except Exception as problem:
+        # A fault of our own must not stop the other consumers, nor be lost: it is kept, retried and shown.
+        log.exception("delivery_failed", consumer=name, event=event_id)
+        _postpone(name, event_id, type(problem).__name__)
+
+
+def _postpone(name: str, event_id: int, problem: str) -> None:
+    delivery = EventDelivery.objects.filter(event=event_id, consumer=name, done_at__isnull=True).first()
+    if delivery is None:
+        return
+    delivery.attempts += 1
+    delivery.problem = problem[:200]
+    delivery.not_before = timezone.now() + min(timedelta(seconds=5 * 2**delivery.attempts), RETRY_CAP)
+    delivery.save(update_fields=["attempts", "problem", "not_before"])
+
+
+def sweep(limit: int = 200) -> int:
+    """Deliver what is still owed and due. Returns how many events were handed out again."""
+    owed = (
+        EventDelivery.objects.filter(done_at__isnull=True, not_before__lte=timezone.now() - timedelta(seconds=2))
+        .order_by("not_before")
+        .values_list("event_id", flat=True)[:limit]
+    )
+    event_ids = list(dict.fromkeys(owed))
+    for event_id in event_ids:
+        deliver(event_id)
+    return len(event_ids)

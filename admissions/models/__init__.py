@@ -1,0 +1,18 @@
+from admissions.models.coverage import Card, Coverage, Rights
+from admissions.models.events import AdmissionEvent, EventDelivery
+from admissions.models.patients import Patient, PatientNameToken
+from admissions.models.stays import Movement, ParticularRequest, Stay, Unit
+
+__all__ = [
+    "AdmissionEvent",
+    "Card",
+    "Coverage",
+    "EventDelivery",
+    "Movement",
+    "ParticularRequest",
+    "Patient",
+    "PatientNameToken",
+    "Rights",
+    "Stay",
+    "Unit",
+]

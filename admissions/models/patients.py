@@ -1,0 +1,85 @@
+"""People, and how they are found again."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
+from django.db import models
+from django.db.models import F, Q
+
+from admissions.enums import IdentityStatus, Sex
+from gap.crypto import blind_index
+from gap.fields import EncryptedTextField
+
+
+class Patient(models.Model):
+    """A person cared for. Strict identity traits first: birth name, first names, birth date, sex, place of birth."""
+
+    ipp = models.CharField("IPP", max_length=9, unique=True, editable=False)
+    birth_name = models.CharField("nom de naissance", max_length=100)
+    used_name = models.CharField("nom utilisé", max_length=100, blank=True)
+    first_names = models.CharField("prénoms de naissance", max_length=100)
+    used_first_name = models.CharField("prénom utilisé", max_length=60, blank=True)
+    birth_date = models.DateField("date de naissance")
+    sex = models.CharField("sexe", max_length=1, choices=Sex.choices)
+    birth_place = models.CharField("code INSEE du lieu de naissance", max_length=5, blank=True)
+    nir = EncryptedTextField("NIR de l’assuré", null=True, blank=True)
+    nir_index = models.CharField(max_length=64, null=True, editable=False, db_index=True)
+    birth_rank = models.PositiveSmallIntegerField("rang de naissance", default=1)
+    identity_status = models.CharField(
+        "statut de l’identité", max_length=5, choices=IdentityStatus.choices, default=IdentityStatus.PROVISIONAL
+    )
+    phone = models.CharField("téléphone", max_length=20, blank=True)
+    email = models.EmailField("courriel", blank=True)
+    created_at = models.DateTimeField("créé le", auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    creation_key = models.UUIDField(null=True, unique=True, editable=False)
+    version = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = "patient"
+        ordering = ["birth_name", "first_names", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(nir__isnull=True, nir_index__isnull=True) | Q(nir__isnull=False, nir_index__isnull=False),
+                name="nir_is_indexed",
+            ),
+            models.CheckConstraint(condition=Q(sex__in=Sex.values), name="sex_is_known"),
+            models.CheckConstraint(condition=~Q(birth_name="") & ~Q(first_names=""), name="patient_is_named"),
+        ]
+        indexes = [models.Index(fields=["birth_date", "birth_name"], name="patient_birth")]
+
+    def __str__(self) -> str:
+        # Never the name: a patient's text form may end in a log.
+        return f"IPP {self.ipp}"
+
+    @staticmethod
+    def index_of_nir(nir: str) -> str:
+        """The blind index of a NIR of 15 characters, without spaces."""
+        return blind_index(nir, "patient.nir")
+
+    @property
+    def first_name(self) -> str:
+        return self.first_names.replace(",", " ").split()[0]
+
+    def age_on(self, day: date) -> int:
+        born = self.birth_date
+        return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+class PatientNameToken(models.Model):
+    """One searchable word of a patient's names, normalised: what makes «le bihan», «LEBIHAN» and «Bihan» meet."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="name_tokens")
+    token = models.CharField(max_length=100)
+
+    class Meta:
+        verbose_name = "mot de recherche"
+        verbose_name_plural = "mots de recherche"
+        constraints = [models.UniqueConstraint(fields=["patient", "token"], name="one_token_a_patient")]
+        indexes = [models.Index(OpClass(F("token"), name="text_pattern_ops"), F("patient"), name="name_token_prefix")]
+
+    def __str__(self) -> str:
+        return f"mot {self.pk}"

@@ -1,0 +1,109 @@
+"""Reads: how patients and stays are found. Every one of them is bounded by its caller's pagination."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from admissions.enums import CoverageKind, StayStatus
+from admissions.models import Coverage, Patient, PatientNameToken, Rights, Stay
+from admissions.rules.identity import query_variants
+from gap.identifiers import InvalidIdentifier, parse_nir
+
+_DATE = re.compile(r"\b(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})\b|\b(\d{2})(\d{2})((?:19|20)\d{2})\b")
+
+
+def parse_date(text: str) -> tuple[date | None, str]:
+    """A birth date typed among other words: 17/05/1984, 17.05.1984, 17051984. Returns it and the rest of the text."""
+    found = _DATE.search(text)
+    if not found:
+        return None, text
+    day, month, year = (found.group(1) or found.group(4), found.group(2) or found.group(5), found.group(3) or found.group(6))
+    try:
+        return date(int(year), int(month), int(day)), (text[: found.start()] + " " + text[found.end() :]).strip()
+    except ValueError:
+        return None, text
+
+
+def search_patients(text: str) -> QuerySet[Patient]:
+    """Patients by IPP, IEP, NIR, or names and birth date in any order. An empty question finds nobody."""
+    text = text.strip()
+    digits = re.sub(r"\s", "", text)
+    if re.fullmatch(r"\d{9}", digits):
+        return Patient.objects.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
+    if re.fullmatch(r"[1-478]\d{4}[0-9AB]{2}\d{6,8}|[1-478]\d{3,4}2[AB]\d{6,8}", digits.upper()):
+        try:
+            return Patient.objects.filter(nir_index=Patient.index_of_nir(parse_nir(digits).full))
+        except InvalidIdentifier:
+            return Patient.objects.none()
+    birth_date, names = parse_date(text)
+    variants = query_variants(names)
+    if not variants and birth_date is None:
+        return Patient.objects.none()
+    found = Patient.objects.all()
+    if birth_date:
+        found = found.filter(birth_date=birth_date)
+    if variants:
+        condition = Q()
+        for variant in variants:
+            every = Q()
+            for token in variant:
+                every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
+            condition |= every
+        found = found.filter(condition)
+    return found.order_by("birth_name", "first_names", "birth_date", "pk")
+
+
+def likely_duplicates(
+    birth_name: str, first_names: str, birth_date: date, nir: str | None, *, besides: int | None = None
+) -> QuerySet[Patient]:
+    """Patients who may be the same person: same NIR and birth date, or same birth date and a name in common."""
+    condition = Q()
+    for name in filter(None, (birth_name,)):
+        for variant in query_variants(name):
+            every = Q(birth_date=birth_date)
+            for token in variant:
+                every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
+            condition |= every
+    if nir:
+        # Twins and a child on a parent's number share a NIR: the birth date or a first name must agree too.
+        condition |= Q(nir_index=Patient.index_of_nir(nir), birth_date=birth_date)
+    found = Patient.objects.filter(condition)
+    return found.exclude(pk=besides) if besides else found
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """First instant of the day in Paris, first instant of the next."""
+    start = timezone.make_aware(datetime.combine(day, time.min))
+    return start, timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
+
+
+def arrivals(establishment_id: int, day: date) -> QuerySet[Stay]:
+    """Stays whose arrival is planned on that day, admitted or not, the first to come first."""
+    start, end = day_bounds(day)
+    return (
+        Stay.objects.filter(establishment=establishment_id, planned_start_at__gte=start, planned_start_at__lt=end)
+        .exclude(status=StayStatus.CANCELLED)
+        .select_related("patient", "unit")
+        .order_by("planned_start_at", "pk")
+    )
+
+
+def coverages_on(patient_id: int, day: date, kind: CoverageKind | None = None) -> QuerySet[Coverage]:
+    """Coverages in force on a day, the last day included, in their order of rank."""
+    found = Coverage.objects.filter(
+        Q(valid_until__isnull=True) | Q(valid_until__gte=day), patient=patient_id, active=True, valid_from__lte=day
+    ).select_related("debtor")
+    return found.filter(kind=kind) if kind else found
+
+
+def care_date(stay: Stay) -> date:
+    """The day on which rights are judged: the (planned) day of entry, however late it is typed."""
+    return timezone.localdate(stay.start_at)
+
+
+def latest_rights(stay_id: int, coverage_id: int) -> Rights | None:
+    return Rights.objects.filter(stay=stay_id, coverage=coverage_id).first()

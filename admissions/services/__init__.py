@@ -1,0 +1,1 @@
+"""Writes: one verb, one transaction. Screens and REST call the same functions."""

@@ -1,0 +1,282 @@
+"""Cards, coverages and rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from admissions.enums import EXTERNAL_KINDS, CoverageKind, CoverageSource, EventKind, RightsStatus, StayStatus
+from admissions.errors import Refused
+from admissions.events import Actor, record_event
+from admissions.models import Card, Coverage, Patient, Rights, Stay
+from admissions.querysets import care_date
+from debtors import services as debtor_services
+from debtors.datamatrix import ReadCard, context, fingerprint, parse
+from debtors.enums import DebtorKind, MatchLevel
+from debtors.models import DatamatrixAssociation, Debtor
+from debtors.querysets import CardContext, match_card
+from gap.crypto import index_key
+
+# Stays whose payer may still change: nothing is settled yet.
+_CONCERNED = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
+
+
+@dataclass(frozen=True, slots=True)
+class CardOutcome:
+    """What reading a card came to. `coverage` when a debtor was found; `choices` when several answer; else the grid."""
+
+    card: Card
+    message: str
+    coverage: Coverage | None = None
+    choices: list[DatamatrixAssociation] = field(default_factory=list)
+    level: MatchLevel | None = None
+    unchanged: bool = False
+
+    @property
+    def needs_choice(self) -> bool:
+        return self.coverage is None
+
+
+def card_context(card: Card, stay: Stay) -> CardContext:
+    """What of this card matters for this stay."""
+    said = context(parse(card.content), stay.domain, "EXTERNE" if stay.kind in EXTERNAL_KINDS else "SEJOUR")
+    return CardContext(
+        fingerprint=card.fingerprint,
+        amc_number=said.amc_number,
+        convention=said.convention,
+        csr=said.csr,
+        domain=stay.domain,
+    )
+
+
+@transaction.atomic
+def read_card(
+    stay: Stay, read: ReadCard, reader: str, actor: Actor, *, image: bytes | None = None, image_suffix: str = ""
+) -> CardOutcome:
+    """A card was read during a stay: keep it, find its debtor, cover the patient. Reading it again changes nothing."""
+    stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
+    card = _keep_card(stay.patient, read, reader, actor, image, image_suffix)
+    day = care_date(stay)
+    if card.valid_until and card.valid_until < day:
+        return CardOutcome(
+            card,
+            f"Cette carte n’est plus valable depuis le {card.valid_until:%d/%m/%Y}. "
+            "Elle est gardée au dossier, sans ouvrir de droits. Demandez la carte de l’année.",
+        )
+    if card.valid_from and card.valid_from > day:
+        return CardOutcome(
+            card,
+            f"Cette carte ne sera valable qu’à partir du {card.valid_from:%d/%m/%Y}. "
+            "Elle est gardée au dossier, sans ouvrir de droits. Demandez la carte en cours.",
+        )
+    wanted = card_context(card, stay)
+    match = match_card(wanted, day)
+    association = match.decided
+    if association is None:
+        message = (
+            "Plusieurs centres de gestion répondent pour cette carte : choisissez le bon."
+            if match.associations
+            else "Carte lue, organisme encore inconnu : choisissez-le, la table le retiendra."
+        )
+        if not card.recognised and not match.associations:
+            message = (
+                "Ce code n’a pas la forme d’une carte de tiers payant. Il est gardé tel quel. "
+                "Si c’est bien une carte, choisissez l’organisme ; sinon scannez la carte."
+            )
+        return CardOutcome(card, message, choices=match.associations, level=match.level)
+    debtor_services.count_use(association, timezone.now())
+    coverage, unchanged = _cover(stay, card, wanted, association.debtor, association, match.level, actor)
+    message = "Carte déjà lue : rien n’a changé." if unchanged else f"Carte lue : {association.debtor.name}."
+    return CardOutcome(card, message, coverage, level=match.level, unchanged=unchanged)
+
+
+@transaction.atomic
+def choose_debtor(stay: Stay, card: Card, debtor: Debtor, actor: Actor) -> Coverage:
+    """The agent says who pays for this card: the choice covers the patient and teaches the table. Raises Refused."""
+    if debtor.kind != DebtorKind.AMC or not debtor.active:
+        raise Refused("Cet organisme n’est pas une complémentaire en activité.", todo="Choisissez-en un autre.")
+    stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
+    if card.patient_id != stay.patient_id:
+        raise Refused("Cette carte a été lue pour un autre patient.", todo="Scannez la carte de ce patient.")
+    wanted = card_context(card, stay)
+    association = debtor_services.learn_association(wanted, debtor, actor.user)
+    debtor_services.count_use(association, timezone.now())
+    coverage, _ = _cover(stay, card, wanted, debtor, association, MatchLevel.WHOLE, actor)
+    return coverage
+
+
+@transaction.atomic
+def declare_coverage(
+    stay: Stay,
+    debtor: Debtor,
+    actor: Actor,
+    *,
+    valid_from: date,
+    valid_until: date | None = None,
+    convention: str = "",
+    csr: str = "",
+    member_number: str = "",
+    rank: int = 1,
+    source: CoverageSource = CoverageSource.DECLARED,
+) -> Coverage:
+    """Cover a patient without a card: rights of the AMO, or an AMC that the patient declares. Raises Refused."""
+    if valid_until and valid_until < valid_from:
+        raise Refused("Les droits finissent avant de commencer.", todo="Corrigez les dates.", field="valid_until")
+    stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
+    values: dict[str, Any] = {
+        "debtor": debtor,
+        "source": source,
+        "convention": convention,
+        "csr": csr,
+        "member_number": member_number.strip() or None,
+        "valid_from": valid_from,
+        "valid_until": valid_until,
+    }
+    coverage, _ = _replace(stay, CoverageKind(debtor.kind), rank, values, actor)
+    return coverage
+
+
+@transaction.atomic
+def enter_member_number(coverage_id: int, member_number: str, actor: Actor) -> Coverage:
+    """The one thing that was missing: the member number. The calls it stopped start again. Raises Refused."""
+    number = "".join(member_number.split()).upper()
+    if not number or len(number) > 30 or not number.isalnum():
+        raise Refused(
+            "Un n° d’adhérent ne contient que des lettres et des chiffres.",
+            todo="Recopiez-le de la carte.",
+            field="member_number",
+        )
+    coverage = Coverage.objects.select_for_update().get(pk=coverage_id)
+    if coverage.member_number == number:
+        return coverage
+    coverage.member_number = number
+    coverage.version += 1
+    coverage.save()
+    _announce(coverage, actor)
+    return coverage
+
+
+def apply_rights(stay_id: int, coverage_id: int, **answer: Any) -> Rights:
+    """Keep what a payer answered of a coverage for this stay's dates. Fields are those of Rights."""
+    stay = Stay.objects.get(pk=stay_id)
+    return Rights.objects.create(stay_id=stay_id, coverage_id=coverage_id, care_date=care_date(stay), **answer)
+
+
+def rights_undetermined(stay_id: int, coverage_id: int, reason: str, code: str = "", at: datetime | None = None) -> Rights:
+    """The payer did not answer, or what it says decides nothing: neither open nor closed."""
+    return apply_rights(
+        stay_id,
+        coverage_id,
+        status=RightsStatus.UNDETERMINED,
+        reason=reason[:300],
+        code=code,
+        answered_at=at or timezone.now(),
+    )
+
+
+def _keep_card(
+    patient: Patient, read: ReadCard, reader: str, actor: Actor, image: bytes | None, image_suffix: str
+) -> Card:
+    fields = read.fields
+    mark = fingerprint(read.content, index_key("card.content"))
+    card = Card.objects.filter(patient=patient, fingerprint=mark).first()
+    if card is None:
+        card = Card(
+            patient=patient,
+            content=read.content,
+            fingerprint=mark,
+            recognised=read.recognised,
+            amc_number=fields.amc_number,
+            conventions=[[convention.domain, convention.kind, convention.code] for convention in fields.conventions],
+            csr=fields.csr,
+            member_number=fields.member_number or None,
+            valid_from=fields.valid_from,
+            valid_until=fields.valid_until,
+            responsible=fields.responsible if read.recognised else None,
+            reader=reader,
+            read_by=actor.user,
+        )
+        try:
+            with transaction.atomic():
+                card.save()
+        except IntegrityError:
+            # Scanned on two screens at once: the other one kept it.
+            card = Card.objects.get(patient=patient, fingerprint=mark)
+    if image and not card.image:
+        card.image.save(f"{card.pk}{image_suffix}", ContentFile(image))
+    return card
+
+
+def _cover(
+    stay: Stay,
+    card: Card,
+    wanted: CardContext,
+    debtor: Debtor,
+    association: DatamatrixAssociation,
+    level: MatchLevel | None,
+    actor: Actor,
+) -> tuple[Coverage, bool]:
+    day = care_date(stay)
+    values: dict[str, Any] = {
+        "debtor": debtor,
+        "source": CoverageSource.CARD,
+        "card": card,
+        "association": association,
+        "match_level": level or "",
+        "convention": wanted.convention,
+        "csr": wanted.csr,
+        "member_number": card.member_number,
+        "valid_from": card.valid_from or day,
+        "valid_until": card.valid_until,
+    }
+    return _replace(stay, CoverageKind.AMC, 1, values, actor)
+
+
+def _replace(
+    stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor
+) -> tuple[Coverage, bool]:
+    """Put a coverage in force in place of those it overlaps. Returns it, and whether it was already so."""
+    present = Coverage.objects.select_for_update().filter(patient=stay.patient_id, kind=kind, rank=rank, active=True)
+    start, end = values["valid_from"], values["valid_until"]
+    overlapping = [
+        coverage
+        for coverage in present
+        if (end is None or coverage.valid_from <= end)
+        and (coverage.valid_until is None or coverage.valid_until >= start)
+    ]
+    identical = ("debtor", "convention", "csr", "member_number", "valid_from", "valid_until")
+    for coverage in overlapping:
+        if all(getattr(coverage, name) == values[name] for name in identical):
+            return coverage, True
+    for coverage in overlapping:
+        if coverage.valid_from < start:
+            # It did cover the stays of before: only its end moves.
+            coverage.valid_until = start - timedelta(days=1)
+        else:
+            coverage.active = False
+        coverage.version += 1
+        coverage.save(update_fields=["active", "valid_until", "version", "updated_at"])
+    coverage = Coverage.objects.create(
+        patient_id=stay.patient_id, kind=kind, rank=rank, created_by=actor.user, **values
+    )
+    _announce(coverage, actor)
+    return coverage, False
+
+
+def _announce(coverage: Coverage, actor: Actor) -> None:
+    """Each stay that this coverage may pay for is told."""
+    stays = Stay.objects.filter(patient=coverage.patient_id, status__in=_CONCERNED)
+    for stay in stays:
+        day = care_date(stay)
+        if coverage.valid_from <= day and (coverage.valid_until is None or day <= coverage.valid_until):
+            record_event(
+                stay,
+                EventKind.COVERAGE_CHANGED,
+                actor,
+                detail={"coverage": coverage.pk, "kind": coverage.kind, "rank": coverage.rank},
+            )

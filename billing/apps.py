@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+    verbose_name = "Facturation"
+
+    def ready(self) -> None:
+        from admissions.events import register_consumer
+        from billing import reference, roc
+
+        register_consumer("billing", "billing.services.consume_event")
+        roc.register_handlers()
+        post_migrate.connect(reference.load_missing, sender=self)

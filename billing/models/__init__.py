@@ -1,0 +1,20 @@
+from billing.models.exchange import ExchangeFile, ExchangeRecord, Payment
+from billing.models.invoices import Bill, Invoice, InvoiceLine, NumberSeries
+from billing.models.rights import Engagement, Estimate, EstimateLine
+from billing.models.tariffs import Activity, TariffItem, TariffValue
+
+__all__ = [
+    "Activity",
+    "Bill",
+    "Engagement",
+    "Estimate",
+    "EstimateLine",
+    "ExchangeFile",
+    "ExchangeRecord",
+    "Invoice",
+    "InvoiceLine",
+    "NumberSeries",
+    "Payment",
+    "TariffItem",
+    "TariffValue",
+]

@@ -1,0 +1,134 @@
+"""SIM, CLC and DEL: what they ask, what their answers mean. Registered with the engine, which knows no money."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from admissions.querysets import care_date
+from billing import services
+from billing.enums import EngagementStatus
+from billing.models import Engagement
+from billing.pricing import content_digest, period_of, price, service_lines
+from billing.rules.split import NotDecided
+from teleservices import handlers, rights
+from teleservices.handlers import NotConfigured, NothingToAsk
+from teleservices.messages import (
+    Answer,
+    CalculationAnswer,
+    CalculationRequest,
+    CancellationAnswer,
+    CancellationRequest,
+    Operation,
+    Request,
+    ServiceLine,
+    SimulationAnswer,
+    SimulationRequest,
+)
+from teleservices.models import TeleserviceCall
+
+
+def register_handlers() -> None:
+    handlers.register(Operation.SIM, SimulationHandler())
+    handlers.register(Operation.CLC, CalculationHandler())
+    handlers.register(Operation.DEL, CancellationHandler())
+    handlers.register_afterwards(services.call_ended)
+
+
+def _lines(call: TeleserviceCall) -> tuple[ServiceLine, ...]:
+    """The lines of the stay at this instant; the call keeps the mark of what it asked."""
+    try:
+        lines = price(call.stay)
+    except NotDecided as problem:
+        raise NothingToAsk("price_not_decided") from problem
+    if not lines:
+        raise NothingToAsk("nothing_to_bill")
+    call.parameters = call.parameters | {"content": content_digest(lines)}
+    return service_lines(lines)
+
+
+def _url(call: TeleserviceCall, service: str) -> str:
+    entry = rights.entry_for(call.stay, call.coverage)
+    url = getattr(entry, f"{service}_url", "")
+    if not url:
+        raise NotConfigured(f"{service}_url_missing")
+    return str(url)
+
+
+class SimulationHandler:
+    """SIM: what the AMC would pay of the stay as it stands."""
+
+    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
+        rights.must_be_askable(call)
+        period = period_of(call.stay)
+        return _url(call, "sim"), SimulationRequest(
+            rights.header(call, sent_at),
+            rights.route(call.coverage),
+            rights.beneficiary(call.stay, call.coverage),
+            entry=period.first,
+            expected_exit=period.last,
+            lines=_lines(call),
+        )
+
+    def apply(self, call: TeleserviceCall, answer: Answer) -> None:
+        assert isinstance(answer, SimulationAnswer)
+        amounts = {line.number: line.amc_amount for line in answer.lines}
+        services.apply_simulation(call, amounts, answer.header.answered_at)
+
+
+class CalculationHandler:
+    """CLC: the engagement of the AMC on what was really done."""
+
+    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
+        rights.must_be_askable(call)
+        period = period_of(call.stay)
+        if not period.final:
+            raise NothingToAsk("stay_not_discharged")
+        return _url(call, "clc"), CalculationRequest(
+            rights.header(call, sent_at),
+            rights.route(call.coverage),
+            rights.beneficiary(call.stay, call.coverage),
+            entry=period.first,
+            exit=period.last,
+            prescription_date=_prescription_date(call),
+            lines=_lines(call),
+        )
+
+    def apply(self, call: TeleserviceCall, answer: Answer) -> None:
+        assert isinstance(answer, CalculationAnswer)
+        services.apply_engagement(call, answer)
+
+
+class CancellationHandler:
+    """DEL: give an engagement up."""
+
+    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
+        engagement = Engagement.objects.filter(
+            pk=call.parameters.get("engagement"), status=EngagementStatus.IN_FORCE
+        ).first()
+        if engagement is None:
+            raise NothingToAsk("engagement_gone")
+        return _url(call, "del"), CancellationRequest(
+            rights.header(call, sent_at),
+            rights.route(call.coverage),
+            engagement_number=engagement.number,
+            reason=str(call.parameters.get("reason", "")),
+        )
+
+    def apply(self, call: TeleserviceCall, answer: Answer) -> None:
+        assert isinstance(answer, CancellationAnswer)
+        services.apply_cancellation(call, answer.cancelled_at or timezone.now())
+
+
+def _prescription_date(call: TeleserviceCall) -> date | None:
+    """The prescription's own date; after a refusal of it (RC23), the entry's, then the service's."""
+    used = call.parameters.get("prescription")
+    if used == "entry":
+        return care_date(call.stay)
+    if used == "service":
+        return timezone.localdate(call.stay.ended_at) if call.stay.ended_at else care_date(call.stay)
+    return call.stay.prescription_date
+
+

@@ -1,0 +1,341 @@
+"""Where a stay stands in the chain, and the next step: asked again after each event and each answer.
+
+`advance` looks at facts, not at what happened last: called twice, or late, it comes to the same point.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.errors import Refused
+from admissions.events import SYSTEM, Actor, record_event
+from admissions.models import AdmissionEvent, Coverage, Stay
+from admissions.querysets import care_date, coverages_on, latest_rights
+from admissions.services import stays
+from billing import invoicing
+from billing.enums import LIVE, EngagementStatus, InvoiceStatus, PaymentMeans
+from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
+from billing.pricing import content_digest, price
+from billing.rules.split import Line, NotDecided, share_out
+from debtors.services import refresh_debtor
+from teleservices import planning, rights
+from teleservices.enums import OPEN, CallStatus, Disposition
+from teleservices.messages import CalculationAnswer, Operation
+from teleservices.models import TeleserviceCall
+
+ZERO = Decimal("0.00")
+
+
+def consume_event(event: AdmissionEvent) -> None:
+    """Consumer of the business events."""
+    stay = Stay.objects.select_for_update().get(pk=event.stay_id)
+    advance(stay, event)
+
+
+def call_ended(call: TeleserviceCall) -> None:
+    """A call ended: directory → IDB → SIM or CLC → bill go on by themselves."""
+    stay = call.stay
+    if call.status == CallStatus.SUCCEEDED and call.operation == Operation.DIRECTORY:
+        if call.coverage.active:
+            planning.ask_rights(stay, call.coverage, call.event)
+        return
+    advance(stay, call.event)
+
+
+def advance(stay: Stay, event: AdmissionEvent) -> None:
+    """Plan what the stay needs now. Needs the stay's lock."""
+    if stay.status == StayStatus.CANCELLED:
+        for engagement in stay.engagements.filter(status=EngagementStatus.IN_FORCE):
+            _give_up(stay, engagement, event, "séjour annulé")
+        return
+    if stay.status not in (StayStatus.ADMITTED, StayStatus.DISCHARGED):
+        return
+    try:
+        lines = price(stay)
+    except NotDecided:
+        return  # shown by the worklist «À décider», with the reason
+    if not lines:
+        return
+    coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
+    if stay.status == StayStatus.DISCHARGED:
+        _settle_content(stay, coverage, lines, event)
+    elif coverage and stay.kind not in EXTERNAL_KINDS:
+        _simulate(stay, coverage, lines, event)
+
+
+def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: AdmissionEvent) -> None:
+    """SIM, again if what it was about has changed."""
+    if not rights.rights_open(stay, coverage, timezone.now()):
+        return
+    last = (
+        TeleserviceCall.objects.filter(stay=stay, coverage=coverage, operation=Operation.SIM)
+        .exclude(status=CallStatus.CANCELLED)
+        .order_by("-pk")
+        .first()
+    )
+    digest = content_digest(lines)
+    if last and last.status == CallStatus.REFUSED and last.disposition == Disposition.REFERENT:
+        return  # too many simulations: a référent looks at the triggers first
+    if last is None or last.status not in OPEN and last.parameters.get("content") != digest:
+        planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
+
+
+def _settle_content(stay: Stay, coverage: Coverage | None, lines: list[Line], event: AdmissionEvent) -> None:
+    digest = content_digest(lines)
+    engagement = stay.engagements.filter(status=EngagementStatus.IN_FORCE).select_related("call").first()
+    if engagement:
+        same = engagement.call.parameters.get("content") == digest
+        if same and coverage and engagement.coverage_id == coverage.pk:
+            invoicing.make_bill(stay, lines, engagement)
+        elif invoicing.withdraw_bill(stay):
+            _give_up(stay, engagement, event, "contenu du séjour corrigé")
+        return
+    if coverage is None:
+        invoicing.make_bill(stay, lines, None)
+        return
+    if _third_party_payment_impossible(stay, coverage):
+        invoicing.make_bill(stay, lines, None)
+        return
+    refused = TeleserviceCall.objects.filter(
+        stay=stay,
+        coverage=coverage,
+        operation=Operation.CLC,
+        status=CallStatus.REFUSED,
+        superseded_at__isnull=True,
+        parameters__content=digest,
+    )
+    if rights.rights_open(stay, coverage, timezone.now()) and not refused.exists():
+        planning.plan(stay, coverage, Operation.CLC, event, parameters={"content": digest})
+
+
+def _third_party_payment_impossible(stay: Stay, coverage: Coverage) -> bool:
+    """The AMC said no, for a reason that only the patient can change: the stay is billed without it."""
+    last = latest_rights(stay.pk, coverage.pk)
+    if last and last.status == RightsStatus.CLOSED:
+        return True
+    return TeleserviceCall.objects.filter(
+        stay=stay,
+        coverage=coverage,
+        operation=Operation.CLC,
+        status=CallStatus.REFUSED,
+        disposition=Disposition.INFORM_PATIENT,
+        superseded_at__isnull=True,
+    ).exists()
+
+
+def _give_up(stay: Stay, engagement: Engagement, event: AdmissionEvent, reason: str) -> None:
+    done = TeleserviceCall.objects.filter(
+        stay=stay,
+        operation=Operation.DEL,
+        status=CallStatus.REFUSED,
+        superseded_at__isnull=True,
+        parameters__engagement=engagement.pk,
+    )
+    if not done.exists():
+        planning.plan(
+            stay,
+            engagement.coverage,
+            Operation.DEL,
+            event,
+            parameters={"engagement": engagement.pk, "reason": reason},
+        )
+
+
+def apply_simulation(call: TeleserviceCall, amc_by_line: dict[int, Decimal], at: datetime) -> Estimate | None:
+    """Keep the split that the AMC announced. Raises NotDecided if it pays more than what is left."""
+    lines = price(call.stay)
+    if content_digest(lines) != call.parameters.get("content"):
+        return None  # the stay changed while the AMC was thinking: `advance` asks again
+    shared = share_out(lines, amc_by_line)
+    estimate = Estimate.objects.create(
+        stay=call.stay,
+        coverage=call.coverage,
+        call=call,
+        total=sum((line.total for line in lines), ZERO),
+        amo_share=sum((line.amo for line in lines), ZERO),
+        amc_share=sum((amc for _, amc, _ in shared), ZERO),
+        patient_share=sum((patient for _, _, patient in shared), ZERO),
+        answered_at=at,
+    )
+    EstimateLine.objects.bulk_create(
+        EstimateLine(
+            estimate=estimate,
+            number=line.number,
+            code=line.code,
+            label=line.label,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            total=line.total,
+            amo_share=line.amo,
+            amc_share=amc,
+            patient_share=patient,
+            derivation=line.derivation,
+        )
+        for line, amc, patient in shared
+    )
+    return estimate
+
+
+def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engagement:
+    """Keep the engagement, and refresh the debtor from what came with it. Billing follows by `advance`."""
+    assert answer.amc_total is not None
+    engagement, _ = Engagement.objects.get_or_create(
+        call=call,
+        defaults={
+            "stay": call.stay,
+            "coverage": call.coverage,
+            "debtor_id": call.debtor_id,
+            "number": answer.engagement_number,
+            "amount": answer.amc_total,
+            "line_amounts": {str(line.number): str(line.amc_amount) for line in answer.lines},
+            "valid_until": answer.valid_until,
+            "dre_address": answer.dre_address,
+            "dre_recipient": answer.dre_recipient,
+            "status": EngagementStatus.IN_FORCE,
+            "engaged_at": answer.header.answered_at,
+        },
+    )
+    if answer.debtor:
+        said = {
+            "address": answer.debtor.address,
+            "postcode": answer.debtor.postcode,
+            "town": answer.debtor.town,
+            "dre_address": answer.dre_address,
+            "dre_recipient": answer.dre_recipient,
+        }
+        refresh_debtor(call.debtor_id, said, answer.header.answered_at)
+    return engagement
+
+
+def apply_cancellation(call: TeleserviceCall, at: datetime) -> None:
+    Engagement.objects.filter(pk=call.parameters["engagement"]).update(
+        status=EngagementStatus.CANCELLED, cancelled_at=at
+    )
+
+
+def enter_activity(
+    stay_id: int, code: str, performed_on: date, quantity: int, actor: Actor, *, creation_key: UUID | None = None
+) -> Activity:
+    """An act was done. The same `creation_key` gives the same act again. Raises Refused."""
+    if creation_key and (already := Activity.objects.filter(creation_key=creation_key).first()):
+        return already
+    with transaction.atomic():
+        stay = Stay.objects.select_for_update().get(pk=stay_id)
+        if creation_key and (already := Activity.objects.filter(creation_key=creation_key).first()):
+            return already
+        if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED, StayStatus.PREADMITTED):
+            raise Refused(f"Ce séjour est {stay.get_status_display()} : aucun acte ne peut y être saisi.")
+        item = TariffItem.objects.filter(code=code, family="ACTE").first()
+        if item is None:
+            raise Refused(f"L’acte « {code} » n’est pas connu.", todo="Choisissez-le dans la liste.", field="code")
+        last = timezone.localdate(stay.ended_at) if stay.ended_at else timezone.localdate()
+        if not care_date(stay) <= performed_on <= last:
+            raise Refused(
+                f"L’acte du {performed_on:%d/%m/%Y} est hors du séjour.", todo="Corrigez la date.", field="performed_on"
+            )
+        activity = Activity.objects.create(
+            stay=stay,
+            item=item,
+            performed_on=performed_on,
+            quantity=quantity,
+            created_by=actor.user,
+            creation_key=creation_key,
+        )
+        record_event(stay, EventKind.ACTIVITY_ENTERED, actor, detail={"code": code})
+    return activity
+
+
+def record_payment(
+    invoice_id: int,
+    amount: Decimal,
+    means: PaymentMeans,
+    reference: str,
+    received_on: date,
+    actor: Actor,
+    *,
+    creation_key: UUID | None = None,
+) -> Payment:
+    """A person saw the money arrive. Raises Refused. The same key or the same reference is taken once."""
+    with transaction.atomic():
+        stay_id = Invoice.objects.values_list("stay_id", flat=True).get(pk=invoice_id)
+        Stay.objects.select_for_update().get(pk=stay_id)
+        invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+        if creation_key and (already := Payment.objects.filter(creation_key=creation_key).first()):
+            return already
+        if already := invoice.payments.filter(reference=reference).first():
+            return already
+        if invoice.status not in LIVE or invoice.status == InvoiceStatus.PAID:
+            raise Refused(f"Cette facture est {invoice.get_status_display()} : aucun paiement n’est attendu.")
+        if not ZERO < amount <= invoice.amount - invoice.paid_amount:
+            raise Refused(
+                "Le montant dépasse ce qui reste dû, ou n’est pas positif.", todo="Corrigez le montant.", field="amount"
+            )
+        if received_on > timezone.localdate():
+            raise Refused("Cette date est dans le futur.", todo="Corrigez la date.", field="received_on")
+        payment = Payment.objects.create(
+            invoice=invoice,
+            amount=amount,
+            means=means,
+            reference=reference,
+            received_on=received_on,
+            created_by=actor.user,
+            creation_key=creation_key,
+        )
+        settle(invoice)
+    return payment
+
+
+def settle(invoice: Invoice) -> None:
+    """Bring an invoice's state in line with its payments, and close the stay when nothing is owed any more."""
+    paid = invoice.payments.aggregate(sum=Sum("amount"))["sum"] or ZERO
+    invoice.paid_amount = paid
+    if paid >= invoice.amount:
+        invoice.status, invoice.settled_at = InvoiceStatus.PAID, timezone.now()
+    elif paid > 0:
+        invoice.status = InvoiceStatus.PARTLY_PAID
+    invoice.version += 1
+    invoice.save()
+    stay = Stay.objects.get(pk=invoice.stay_id)
+    if not stay.invoices.filter(status__in=LIVE).exclude(status=InvoiceStatus.PAID).exists():
+        stays.close(stay, SYSTEM)
+
+
+def correct_and_resend(invoice_id: int, note: str, actor: Actor, *, version: int) -> Invoice:
+    """A rejected invoice leaves again under a new number, chained to the old one. Raises Refused."""
+    if not note.strip():
+        raise Refused("La correction est vide.", todo="Écrivez ce qui a été corrigé.", field="note")
+    try:
+        with transaction.atomic():
+            stay_id = Invoice.objects.values_list("stay_id", flat=True).get(pk=invoice_id)
+            Stay.objects.select_for_update().get(pk=stay_id)
+            invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+            if invoice.status == InvoiceStatus.REPLACED:
+                return invoice.replaced_by
+            if invoice.version != version:
+                raise Refused("Cette facture a changé pendant votre saisie.", todo="Relisez-la, puis recommencez.")
+            if invoice.status != InvoiceStatus.REJECTED:
+                raise Refused("Seule une facture rejetée se corrige et repart.")
+            return invoicing.replace(invoice, note.strip()[:200], actor.user)
+    except IntegrityError as problem:
+        raise Refused("Cette facture vient d’être corrigée ailleurs.", todo="Rechargez la page.") from problem
+
+
+def cancel_and_recalculate(invoice_id: int, actor: Actor) -> None:
+    """The engagement itself is wrong: DEL, then CLC again, then a new invoice, each by itself. Raises Refused."""
+    with transaction.atomic():
+        stay_id = Invoice.objects.values_list("stay_id", flat=True).get(pk=invoice_id)
+        stay = Stay.objects.select_for_update().get(pk=stay_id)
+        invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
+        if invoice.status != InvoiceStatus.REJECTED or invoice.engagement is None:
+            raise Refused("Seul l’engagement d’une facture rejetée se refait.")
+        event = record_event(stay, EventKind.STAY_CORRECTED, actor, detail={"invoice": invoice.number})
+        invoicing.withdraw_bill(stay, force=True)
+        if invoice.engagement.status == EngagementStatus.IN_FORCE:
+            _give_up(stay, invoice.engagement, event, "facture rejetée")

@@ -1,0 +1,26 @@
+from django.db import models
+
+
+class DebtorKind(models.TextChoices):
+    AMO = "AMO", "assurance maladie obligatoire"
+    AMC = "AMC", "organisme complémentaire"
+
+
+class AssociationStatus(models.TextChoices):
+    TO_VALIDATE = "to_validate", "à valider"
+    VALIDATED = "validated", "validée"
+    TO_VERIFY = "to_verify", "à vérifier"
+    REJECTED = "rejected", "rejetée"
+
+
+# An association that a new card may use without a question.
+USABLE = (AssociationStatus.TO_VALIDATE, AssociationStatus.VALIDATED, AssociationStatus.TO_VERIFY)
+
+
+class MatchLevel(models.TextChoices):
+    """From the most to the least specific part of a card that decided."""
+
+    WHOLE = "whole", "carte entière"
+    CSR = "csr", "organisme, convention et CSR"
+    CONVENTION = "convention", "organisme et convention"
+    AMC = "amc", "organisme"

@@ -1,0 +1,81 @@
+"""Reads: which debtor a card leads to, and the search grid when none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Q, QuerySet
+
+from debtors.enums import USABLE, DebtorKind, MatchLevel
+from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class CardContext:
+    """What decides of a debtor: the whole card's digest, and its context for this domain (empty if not parsed)."""
+
+    fingerprint: str
+    amc_number: str
+    convention: str
+    csr: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The associations that the most specific rule found, most used first; none when `associations` is empty."""
+
+    level: MatchLevel | None
+    associations: list[DatamatrixAssociation]
+
+    @property
+    def decided(self) -> DatamatrixAssociation | None:
+        debtors = {association.debtor_id for association in self.associations}
+        return self.associations[0] if len(debtors) == 1 else None
+
+
+def match_card(context: CardContext, day: date) -> Match:
+    """From the most to the least specific: whole card, AMC + convention + CSR, AMC + convention, AMC."""
+    usable = (
+        DatamatrixAssociation.objects.filter(
+            Q(valid_until__isnull=True) | Q(valid_until__gte=day),
+            domain=context.domain,
+            status__in=USABLE,
+            valid_from__lte=day,
+            debtor__active=True,
+        )
+        .select_related("debtor")
+        .order_by("-use_count", "-last_used_at", "pk")
+    )
+    rules: list[tuple[MatchLevel, dict[str, str]]] = [(MatchLevel.WHOLE, {"fingerprint": context.fingerprint})]
+    if context.amc_number:
+        amc = {"amc_number": context.amc_number}
+        convention = amc | {"convention": context.convention}
+        rules += [
+            (MatchLevel.CSR, convention | {"csr": context.csr}),
+            (MatchLevel.CONVENTION, convention),
+            (MatchLevel.AMC, amc),
+        ]
+    for level, rule in rules:
+        if found := list(usable.filter(**rule)[:20]):
+            return Match(level, found)
+    return Match(None, [])
+
+
+def search_debtors(text: str, kind: DebtorKind = DebtorKind.AMC) -> QuerySet[Debtor]:
+    """The grid: a fragment of the name, an AMC number, an operator or a town."""
+    found = Debtor.objects.filter(kind=kind, active=True).select_related("operator")
+    text = text.strip()
+    digits = text.replace(" ", "")
+    if digits.isdigit():
+        return found.filter(amc_number__contains=digits)
+    for word in text.split():
+        found = found.filter(Q(name__icontains=word) | Q(operator__name__icontains=word) | Q(town__icontains=word))
+    return found
+
+
+def directory_entry(amc_number: str, convention: str, csr: str, domain: str) -> DirectoryEntry | None:
+    return DirectoryEntry.objects.filter(
+        amc_number=amc_number, convention=convention, csr=csr, domain=domain
+    ).first()

@@ -1,0 +1,97 @@
+"""Writes: associations learnt at the desk and decided by a référent; what the directory and engagements refresh."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User
+from debtors.enums import USABLE, AssociationStatus
+from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
+from debtors.querysets import CardContext
+
+
+class AssociationConflict(Exception):
+    """Another référent decided before, or a validated association already stands for this context."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@transaction.atomic
+def learn_association(context: CardContext, debtor: Debtor, user: User | None) -> DatamatrixAssociation:
+    """An agent chose this debtor for this card. Stored to validate; the associations set aside are to verify."""
+    usable = DatamatrixAssociation.objects.select_for_update().filter(domain=context.domain, status__in=USABLE)
+    if context.amc_number:
+        same = usable.filter(amc_number=context.amc_number, convention=context.convention, csr=context.csr)
+    else:
+        same = usable.filter(amc_number="", fingerprint=context.fingerprint)
+    if already := same.filter(debtor=debtor).first():
+        return already
+    same.exclude(multiple_centres=True).update(
+        status=AssociationStatus.TO_VERIFY, version=F("version") + 1, decided_at=None, decided_by=None
+    )
+    return DatamatrixAssociation.objects.create(
+        fingerprint=context.fingerprint,
+        amc_number=context.amc_number,
+        convention=context.convention,
+        csr=context.csr,
+        domain=context.domain,
+        debtor=debtor,
+        multiple_centres=debtor.multiple_centres,
+        status=AssociationStatus.TO_VALIDATE,
+        valid_from=timezone.localdate(),
+        created_by=user,
+    )
+
+
+def count_use(association: DatamatrixAssociation, at: datetime) -> None:
+    DatamatrixAssociation.objects.filter(pk=association.pk).update(use_count=F("use_count") + 1, last_used_at=at)
+
+
+def decide_association(
+    association_id: int, status: AssociationStatus, user: User, *, version: int, debtor: Debtor | None = None
+) -> DatamatrixAssociation:
+    """A référent validates, modifies (another debtor) or rejects. Raises AssociationConflict."""
+    try:
+        with transaction.atomic():
+            association = DatamatrixAssociation.objects.select_for_update().get(pk=association_id)
+            if association.version != version:
+                by = association.decided_by
+                who = by.short_name if by else "quelqu’un d’autre"
+                raise AssociationConflict(f"{who} a déjà traité cette association : rien n’a été écrasé.")
+            if debtor is not None:
+                association.debtor = debtor
+                association.multiple_centres = debtor.multiple_centres
+            association.status = status
+            association.decided_by, association.decided_at = user, timezone.now()
+            association.version += 1
+            association.save()
+    except IntegrityError as problem:
+        raise AssociationConflict(
+            "Une autre association est déjà en vigueur pour ce contexte. "
+            "Rejetez-la d’abord, ou déclarez l’organisme en centre de gestion multiple."
+        ) from problem
+    return association
+
+
+def store_directory_answer(key: dict[str, str], answer: dict[str, Any], at: datetime) -> DirectoryEntry:
+    """Keep what the directory said of one route. `key`: amc_number, convention, csr, domain."""
+    entry, _ = DirectoryEntry.objects.update_or_create(**key, defaults=answer | {"answered_at": at})
+    return entry
+
+
+def refresh_debtor(debtor_id: int, fields: dict[str, str], at: datetime) -> list[str]:
+    """Refresh a record from an engagement. Only what is said and differs is written. Returns the changed fields."""
+    debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
+    changed = [name for name, value in fields.items() if value and getattr(debtor, name) != value]
+    for name in changed:
+        setattr(debtor, name, fields[name])
+    debtor.refreshed_at = at
+    debtor.save(update_fields=[*changed, "refreshed_at"])
+    return changed

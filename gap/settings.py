@@ -1,0 +1,285 @@
+"""Settings of the whole product. Everything that differs from one place to another comes from the environment.
+
+`DATABASE_URL` and `REDIS_URL` name the servers; `python -m gap.supervisor` gives them on a machine that has none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+import environ
+import structlog
+
+from gap.logs import LOGGING as LOGGING
+from gap.logs import configure_structlog
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = (BASE_DIR / env.str("GAP_VAR_DIR", default=".var")).resolve()
+
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# A demonstration speaks plain HTTP on loopback; everywhere else TLS is the rule.
+SECURE = env.bool("SECURE", default=False)
+PRODUCTION = env.bool("PRODUCTION", default=False)
+
+ROOT_URLCONF = "gap.urls"
+WSGI_APPLICATION = "gap.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+INSTALLED_APPS = [
+    "worklists",
+    "billing",
+    "teleservices",
+    "admissions",
+    "debtors",
+    "accounts",
+    "gap.apps.GapConfig",
+    "django_cotton.apps.SimpleAppConfig",
+    "template_partials.apps.SimpleAppConfig",
+    "django_htmx",
+    "django_filters",
+    "django_tables2",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_structlog",
+    "health_check",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+# django-cotton and template-partials both want to wrap the loaders, and silently undo each other when they configure
+# themselves: hence SimpleAppConfig for both, and the loaders in this order (a test renders the two).
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django_cotton.cotton_loader.Loader",
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "template_partials.templatetags.partials",
+                "django.templatetags.static",
+                "gap.templatetags.gap_format",
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context.chrome",
+            ],
+        },
+    }
+]
+COTTON_DIR = "cotton"
+
+DATABASES = {"default": env.db_url("DATABASE_URL")}
+# A unix socket's folder stands percent-encoded in the place of the host, as libpq has it.
+DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"] or "")
+# One blocking thread a web worker: a kept connection is as good as a pool, and simpler (docs/adr/0003).
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("TEST", {"NAME": env.str("TEST_DATABASE_NAME", default="test_minigap")})
+DATABASES["default"].setdefault("OPTIONS", {})
+
+REDIS_URL = env.str("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "gap.views.csrf_failure"
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_TASK_ROUTES = {"teleservices.tasks.run_batch_call": {"queue": "batch"}}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A broker that is away fails a wake-up fast: rows wait in the database and the sweeper finds them.
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "retry_on_timeout": False,
+    "max_retries": 0,
+}
+SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
+EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
+CELERY_BEAT_SCHEDULE = {
+    "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
+    "calls": {"task": "teleservices.tasks.sweep_calls", "schedule": SWEEP_EVERY_S},
+    "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
+    "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+LANGUAGE_CODE = "fr"
+TIME_ZONE = "Europe/Paris"
+USE_TZ = True
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
+WHITENOISE_MAX_AGE = 60 if WHITENOISE_USE_FINDERS else 31_536_000
+
+_S3 = env.str("S3_BUCKET", default="")
+
+
+def _storage(folder: str) -> dict[str, object]:
+    """Files of the product go through Django's storage API: a folder, or an S3-compatible bucket by a setting."""
+    if _S3:
+        options = {"bucket_name": _S3, "location": folder, "file_overwrite": False, "default_acl": None}
+        if endpoint := env.str("S3_ENDPOINT_URL", default=""):
+            options["endpoint_url"] = endpoint
+        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": VAR_DIR / "files" / folder, "base_url": None},
+    }
+
+
+STORAGES = {
+    "default": _storage("documents"),
+    "cards": _storage("cards"),
+    "exchange": _storage("exchange"),
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if WHITENOISE_USE_FINDERS
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "accounts:sign-in"
+LOGIN_REDIRECT_URL = "worklists:home"
+LOGOUT_REDIRECT_URL = "accounts:sign-in"
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SESSION_COOKIE_SECURE = SECURE
+CSRF_COOKIE_SECURE = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ClientTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasScope"],
+    "DEFAULT_PAGINATION_CLASS": "gap.api.pagination.Pages",
+    "PAGE_SIZE": 50,
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "gap.api.problems.exception_handler",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "mini-GAP",
+    "DESCRIPTION": "Admissions, droits, facturation et recouvrement : la même chaîne que les écrans.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# One key ring: the first key encrypts, all of them decrypt. Secrets of the fields and of the blind indexes differ.
+FIELD_ENCRYPTION_KEY = env.str("FIELD_ENCRYPTION_KEY")
+BLIND_INDEX_KEY = env.str("BLIND_INDEX_KEY")
+
+# The other side of the wire.
+PKI_DIR = env.path("PKI_DIR", default=VAR_DIR / "pki")
+TELESERVICES = {
+    "directory_url": env.str("AMC_DIRECTORY_URL", default=""),
+    "directory_certificate": env.str("DIRECTORY_CERTIFICATE", default=str(PKI_DIR("client-directory.pem"))),
+    "directory_key": env.str("DIRECTORY_KEY", default=str(PKI_DIR("client-directory.key"))),
+    "services_certificate": env.str("SERVICES_CERTIFICATE", default=str(PKI_DIR("client-services.pem"))),
+    "services_key": env.str("SERVICES_KEY", default=str(PKI_DIR("client-services.key"))),
+    "ca_file": env.str("TELESERVICES_CA", default=str(PKI_DIR("ca.pem"))),
+    "timeout_connect": env.float("TELESERVICES_TIMEOUT_CONNECT", default=3.0),
+    "timeout_read": env.float("TELESERVICES_TIMEOUT_READ", default=10.0),
+}
+SOFTWARE_NAME = "mini-GAP"
+SOFTWARE_VERSION = "0.1.0"
+
+configure_structlog()
+DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
+structlog.get_logger(__name__)

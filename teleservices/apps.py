@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class TeleservicesConfig(AppConfig):
+    name = "teleservices"
+    verbose_name = "Téléservices"
+
+    def ready(self) -> None:
+        from admissions.events import register_consumer
+        from teleservices import handlers, reference
+
+        register_consumer("teleservices", "teleservices.planning.plan_calls")
+        handlers.register_own()
+        post_migrate.connect(reference.load_missing, sender=self)

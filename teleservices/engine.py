@@ -1,0 +1,204 @@
+"""Claim → commit → call → record → apply. No transaction and no lock is open while the network works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from admissions.models import Stay
+from teleservices import client, policy
+from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
+from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus
+from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
+from teleservices.messages import Exchange, Operation
+from teleservices.models import TeleserviceAttempt, TeleserviceCall
+from teleservices.planning import wake_call
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call that this worker alone may send, and the bytes it will send: they are already in the database."""
+
+    call_id: int
+    stay_id: int
+    attempt_id: int
+    operation: Operation
+    message_id: str
+    url: str
+    request_xml: bytes
+    was_in_doubt: bool
+
+
+def run(call_id: int) -> None:
+    """Carry one call as far as it goes now. Safe to run twice, at once or later: one of the two does the work."""
+    try:
+        claimed = claim(call_id)
+    except NothingToAsk as reason:
+        _end_before_sending(call_id, str(reason), pointless=True)
+        return
+    except NotConfigured as problem:
+        _end_before_sending(call_id, problem.cause, pointless=False)
+        return
+    if claimed is not None:
+        record(claimed, send(claimed))
+
+
+def claim(call_id: int) -> Claimed | None:
+    """Take the call, write the attempt and the message, commit. None when it is not due, or another worker has it."""
+    now = timezone.now()
+    with transaction.atomic():
+        call = (
+            TeleserviceCall.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("stay__patient", "stay__establishment", "coverage__debtor")
+            .filter(pk=call_id, status__in=CLAIMABLE, not_before__lte=now)
+            .first()
+        )
+        if call is None:
+            return None
+        operation = Operation(call.operation)
+        if call.in_doubt:
+            # What may have been received must be sent again as it was, to the letter.
+            previous = call.attempts.exclude(request_xml=None).first()
+            assert previous is not None and previous.request_xml is not None
+            url, request_xml = previous.url, previous.request_xml
+        else:
+            url, request = handler_of(operation).build(call, now)
+            request_xml = client.current().build(operation, request)
+        was_in_doubt = call.in_doubt
+        call.status = CallStatus.CALLING
+        call.in_doubt = True
+        call.attempts_count += 1
+        call.claimed_until = now + timedelta(
+            seconds=settings.TELESERVICES["timeout_connect"] + settings.TELESERVICES["timeout_read"] + 15
+        )
+        call.first_sent_at = call.first_sent_at or now
+        call.save(
+            update_fields=["status", "in_doubt", "attempts_count", "claimed_until", "first_sent_at", "parameters"]
+        )
+        attempt = TeleserviceAttempt.objects.create(
+            call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
+        )
+    return Claimed(
+        call.pk, call.stay_id, attempt.pk, operation, str(call.message_id), url, request_xml, was_in_doubt
+    )
+
+
+def send(claimed: Claimed) -> Exchange | CallError:
+    """The network. Failures of the wire are values here: each has its own sequel."""
+    try:
+        return client.current().send(claimed.operation, claimed.url, claimed.request_xml, claimed.message_id)
+    except CallError as failure:
+        return failure
+
+
+def record(claimed: Claimed, result: Exchange | CallError) -> None:
+    """Write what happened and apply it, in one transaction."""
+    try:
+        with transaction.atomic():
+            _record(claimed, result)
+    except Exception as problem:
+        # The answer came and we could not take it in. It is not lost: the same message brings it again.
+        log.exception("answer_not_applied", call=claimed.call_id, problem=type(problem).__name__)
+        with transaction.atomic():
+            _note_attempt(claimed, result)
+            call = TeleserviceCall.objects.select_for_update().get(pk=claimed.call_id)
+            if call.status == CallStatus.CALLING:
+                policy.lost(call, timezone.now(), "invalid")
+                TeleserviceCall.objects.filter(pk=call.pk).update(cause="apply_failed")
+
+
+def _record(claimed: Claimed, result: Exchange | CallError) -> None:
+    # The stay first, then the call: the one order of locks of every writer.
+    Stay.objects.select_for_update().get(pk=claimed.stay_id)
+    call = (
+        TeleserviceCall.objects.select_for_update(of=("self",))
+        .select_related("stay__patient", "stay__establishment", "coverage__debtor", "event")
+        .get(pk=claimed.call_id)
+    )
+    _note_attempt(claimed, result)
+    if call.status not in (CallStatus.CALLING, CallStatus.UNKNOWN):
+        return  # a reconciliation was faster: its record stands
+    now = timezone.now()
+    if isinstance(result, Exchange):
+        call.duration_ms = result.duration_ms
+        policy.answered(call, result.answer, now)
+    elif isinstance(result, ConfigurationError | Refused):
+        policy.stopped(call, result.reason, claimed.was_in_doubt, now)
+    elif isinstance(result, NotSent):
+        policy.not_sent(call, claimed.was_in_doubt, now)
+    else:
+        policy.lost(call, now, "invalid" if isinstance(result, InvalidAnswer) else "lost")
+
+
+_OUTCOMES: tuple[tuple[type[CallError], AttemptOutcome], ...] = (
+    (ConfigurationError, AttemptOutcome.CONFIGURATION),
+    (Refused, AttemptOutcome.REFUSED),
+    (NotSent, AttemptOutcome.NOT_SENT),
+    (InvalidAnswer, AttemptOutcome.INVALID),
+    (AnswerLost, AttemptOutcome.LOST),
+)
+
+
+def _note_attempt(claimed: Claimed, result: Exchange | CallError) -> None:
+    attempt = TeleserviceAttempt.objects.get(pk=claimed.attempt_id)
+    attempt.duration_ms = result.duration_ms
+    attempt.http_status = result.http_status
+    attempt.response_xml = result.response_xml
+    if isinstance(result, Exchange):
+        attempt.outcome = AttemptOutcome.ANSWERED
+    else:
+        attempt.outcome = next(outcome for family, outcome in _OUTCOMES if isinstance(result, family))
+        attempt.reason = result.reason[:60]
+    attempt.save(update_fields=["duration_ms", "http_status", "response_xml", "outcome", "reason"])
+
+
+def _end_before_sending(call_id: int, cause: str, *, pointless: bool) -> None:
+    stay_id = TeleserviceCall.objects.values_list("stay_id", flat=True).get(pk=call_id)
+    with transaction.atomic():
+        Stay.objects.select_for_update().get(pk=stay_id)
+        call = (
+            TeleserviceCall.objects.select_for_update(of=("self",))
+            .select_related("stay", "coverage", "event")
+            .filter(pk=call_id, status__in=CLAIMABLE, in_doubt=False)
+            .first()
+        )
+        if call is None:
+            return
+        if pointless:
+            policy.pointless(call, cause, timezone.now())
+        else:
+            policy.stopped(call, cause, False, timezone.now())
+
+
+def sweep(limit: int = 500) -> int:
+    """What a crash or a lost wake-up left: claims that ran out become unknown, due calls are woken. Returns how many."""
+    now = timezone.now()
+    with transaction.atomic():
+        expired = list(
+            TeleserviceCall.objects.select_for_update(skip_locked=True).filter(
+                status=CallStatus.CALLING, claimed_until__lt=now
+            )[:limit]
+        )
+        for call in expired:
+            # Its worker died between the claim and the record: it may have been sent.
+            policy.lost(call, now)
+            TeleserviceAttempt.objects.filter(call=call, outcome=AttemptOutcome.STARTED).update(
+                outcome=AttemptOutcome.LOST, reason="worker_gone"
+            )
+    due = list(
+        TeleserviceCall.objects.filter(status__in=CLAIMABLE, not_before__lte=now - timedelta(seconds=1))
+        .order_by("not_before")
+        .only("pk", "lane")[:limit]
+    )
+    for call in due:
+        wake_call(call)
+    return len(expired) + len(due)
+
+

@@ -1,0 +1,58 @@
+from django.db import models
+
+
+class CallStatus(models.TextChoices):
+    PLANNED = "planned", "prévu"
+    CALLING = "calling", "en cours"
+    UNKNOWN = "unknown", "issue inconnue"
+    SUCCEEDED = "succeeded", "répondu"
+    REFUSED = "refused", "refusé"
+    NEEDS_REFERENT = "needs_referent", "arrêté, référent"
+    CANCELLED = "cancelled", "sans objet"
+
+
+# One of these at most for a stay × operation × coverage: a database constraint.
+OPEN = (CallStatus.PLANNED, CallStatus.CALLING, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT)
+# What a worker may claim when its time has come.
+CLAIMABLE = (CallStatus.PLANNED, CallStatus.UNKNOWN)
+
+
+class Lane(models.TextChoices):
+    INTERACTIVE = "interactive", "un patient attend"
+    BATCH = "batch", "traitement de nuit"
+
+
+class AttemptOutcome(models.TextChoices):
+    STARTED = "started", "commencé"
+    ANSWERED = "answered", "répondu"
+    NOT_SENT = "not_sent", "rien n’est parti"
+    LOST = "lost", "parti, réponse perdue"
+    INVALID = "invalid", "réponse illisible"
+    REFUSED = "refused", "message refusé"
+    CONFIGURATION = "configuration", "certificat ou réglage"
+
+
+class Family(models.TextChoices):
+    """The programme's families of return codes."""
+
+    ANOMALY = "anomaly", "anomalies"
+    CONFIGURATION = "configuration", "paramétrage"
+    NO_THIRD_PARTY_PAYMENT = "no_third_party_payment", "tiers payant impossible"
+    AMO_MISMATCH = "amo_mismatch", "régimes différents"
+    MEMBER_NUMBER = "member_number", "n° d’adhérent"
+    PRESCRIPTION_DATE = "prescription_date", "date de prescription"
+    UNAVAILABLE = "unavailable", "organisme indisponible"
+    UNKNOWN_CODE = "unknown_code", "codes inconnus"
+
+
+class Disposition(models.TextChoices):
+    """What the system does of a return code."""
+
+    ESCALATE = "escalate", "signaler"
+    REFERENT = "referent", "montrer au référent"
+    INFORM_PATIENT = "inform_patient", "prévenir le patient"
+    WAIT_ALIGNMENT = "wait_alignment", "attendre l’alignement des régimes"
+    ASK_MEMBER_NUMBER = "ask_member_number", "demander le n° d’adhérent"
+    REPLAY_WITH_ENTRY_DATE = "replay_with_entry_date", "rappeler avec la date d’entrée"
+    RETRY = "retry", "réessayer"
+    STORE = "store", "garder et alerter"

@@ -1,0 +1,66 @@
+"""Who knows what to ask and what an answer means, one handler an operation.
+
+The engine carries calls; it does not know money. The floors above register their handlers when they start, so that
+imports keep going down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from teleservices.messages import Answer, Operation, Request
+from teleservices.models import TeleserviceCall
+
+
+class NothingToAsk(Exception):
+    """The question has lost its object since it was planned (stay cancelled, coverage replaced, nothing to bill)."""
+
+
+class NotConfigured(Exception):
+    """A setting is missing to ask it: the AMC's address, the directory's. One cause, shown once."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Handler(Protocol):
+    """What the engine needs of an operation. Both run in a transaction, with the stay locked."""
+
+    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
+        """The URL and the message. Raises NothingToAsk, NotConfigured."""
+
+    def apply(self, call: TeleserviceCall, answer: Answer) -> None:
+        """Take a positive answer into account."""
+
+
+_HANDLERS: dict[Operation, Handler] = {}
+_AFTERWARDS: list[Callable[[TeleserviceCall], None]] = []
+
+
+def register(operation: Operation, handler: Handler) -> None:
+    _HANDLERS[operation] = handler
+
+
+def register_afterwards(hook: Callable[[TeleserviceCall], None]) -> None:
+    """`hook` is told of each call that ended, in the transaction that recorded it: the chain goes on from there."""
+    if hook not in _AFTERWARDS:
+        _AFTERWARDS.append(hook)
+
+
+def handler_of(operation: str) -> Handler:
+    return _HANDLERS[Operation(operation)]
+
+
+def call_ended(call: TeleserviceCall) -> None:
+    for hook in _AFTERWARDS:
+        hook(call)
+
+
+def register_own() -> None:
+    from teleservices.rights import DirectoryHandler, RightsHandler
+
+    register(Operation.DIRECTORY, DirectoryHandler())
+    register(Operation.IDB, RightsHandler())

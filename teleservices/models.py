@@ -1,0 +1,176 @@
+"""The ledger of outbound calls: a call is a row, an attempt is a row written before the network."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from admissions.models import AdmissionEvent, Coverage, Stay
+from debtors.models import Debtor
+from gap.fields import EncryptedBinaryField
+from teleservices.enums import CLAIMABLE, OPEN, AttemptOutcome, CallStatus, Disposition, Family, Lane
+from teleservices.messages import Operation
+
+OPERATIONS = [(operation.value, operation.value) for operation in Operation]
+
+
+class ReturnCode(models.Model):
+    """One business return code and what is done of it (data file teleservices/data/return_codes.csv)."""
+
+    code = models.CharField("code", max_length=20)
+    operations = ArrayField(models.CharField(max_length=8), verbose_name="opérations")
+    family = models.CharField("famille", max_length=30, choices=Family.choices)
+    automatic = models.BooleanField("traité sans personne")
+    agent_can_act = models.BooleanField("un agent peut agir")
+    disposition = models.CharField("traitement", max_length=30, choices=Disposition.choices)
+    rearm_on = models.CharField("réarmé par", max_length=40, blank=True)
+    label = models.CharField("libellé", max_length=200)
+    agent_message = models.CharField("ce que lit l’agent", max_length=300)
+    valid_from = models.DateField("valable du")
+    valid_until = models.DateField("au", null=True, blank=True)
+    source = models.CharField("source", max_length=200)
+
+    class Meta:
+        verbose_name = "code retour"
+        verbose_name_plural = "codes retour"
+        ordering = ["code", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["code", "valid_from"], name="one_code_a_date"),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(valid_until__isnull=True), name="one_code_in_force"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class RetryPolicy(models.Model):
+    """When to try again, for one family of causes: first delay, factor, cap, and the age that shows it to a person."""
+
+    cause = models.CharField("cause", max_length=30)
+    first_delay_s = models.PositiveIntegerField("premier délai (s)")
+    factor = models.DecimalField("facteur", max_digits=4, decimal_places=2)
+    cap_s = models.PositiveIntegerField("délai maximal (s)")
+    jitter_percent = models.PositiveSmallIntegerField("dispersion (%)")
+    show_after_s = models.PositiveIntegerField("montré après (s)")
+    valid_from = models.DateField("valable du")
+    valid_until = models.DateField("au", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "règle de nouvel essai"
+        verbose_name_plural = "règles de nouvel essai"
+        ordering = ["cause"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cause"], condition=Q(valid_until__isnull=True), name="one_retry_policy_in_force"
+            ),
+            models.CheckConstraint(condition=Q(cap_s__gte=F("first_delay_s")), name="retry_cap_above_first_delay"),
+        ]
+
+    def __str__(self) -> str:
+        return self.cause
+
+
+class TeleserviceCall(models.Model):
+    """One question put to a payer. `message_id` is decided when the call is planned, the same for every attempt."""
+
+    stay = models.ForeignKey(Stay, on_delete=models.CASCADE, related_name="calls")
+    coverage = models.ForeignKey(Coverage, on_delete=models.PROTECT, related_name="calls")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="calls")
+    event = models.ForeignKey(AdmissionEvent, on_delete=models.PROTECT, related_name="calls")
+    operation = models.CharField("opération", max_length=8, choices=OPERATIONS)
+    message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    status = models.CharField("état", max_length=15, choices=CallStatus.choices, default=CallStatus.PLANNED)
+    lane = models.CharField("file", max_length=12, choices=Lane.choices, default=Lane.INTERACTIVE)
+    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by")
+    # What differs from the ordinary question: a prescription date to use, an engagement to cancel. Codes only.
+    parameters = models.JSONField(default=dict, blank=True)
+    planned_at = models.DateTimeField("prévu le", auto_now_add=True)
+    not_before = models.DateTimeField("pas avant")
+    claimed_until = models.DateTimeField("pris jusqu’à", null=True)
+    attempts_count = models.PositiveSmallIntegerField("essais", default=0)
+    first_sent_at = models.DateTimeField("parti le", null=True)
+    finished_at = models.DateTimeField("terminé le", null=True)
+    duration_ms = models.PositiveIntegerField("durée (ms)", null=True)
+    return_code = models.CharField("code retour", max_length=20, blank=True)
+    return_label = models.CharField("libellé reçu", max_length=200, blank=True)
+    family = models.CharField("famille", max_length=30, choices=Family.choices, blank=True)
+    disposition = models.CharField("traitement", max_length=30, choices=Disposition.choices, blank=True)
+    cause = models.CharField("cause", max_length=60, blank=True)
+    # Something may have been processed on the other side: only the same message may be sent again.
+    in_doubt = models.BooleanField("peut-être reçu", default=False)
+    # A person has done what the refusal asked of a person (told the patient, reported the anomaly).
+    handled_at = models.DateTimeField("traité le", null=True)
+    handled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    # A newer call has replaced this one: its refusal asks nothing of anybody any more.
+    superseded_at = models.DateTimeField("remplacé le", null=True)
+
+    class Meta:
+        verbose_name = "appel de téléservice"
+        verbose_name_plural = "appels de téléservice"
+        ordering = ["-planned_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stay", "operation", "coverage"], condition=Q(status__in=OPEN), name="one_open_call"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=CallStatus.CALLING) | Q(claimed_until__isnull=False), name="a_claim_expires"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[CallStatus.SUCCEEDED, CallStatus.REFUSED, CallStatus.CANCELLED])
+                | Q(finished_at__isnull=False),
+                name="a_finished_call_says_when",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
+            models.Index(
+                fields=["claimed_until"], condition=Q(status=CallStatus.CALLING), name="call_claimed"
+            ),
+            models.Index(fields=["stay", "-planned_at"], name="call_of_stay"),
+            models.Index(
+                fields=["disposition", "finished_at"],
+                condition=Q(status=CallStatus.REFUSED, superseded_at__isnull=True, handled_at__isnull=True),
+                name="call_refused_live",
+            ),
+            models.Index(
+                fields=["status", "planned_at"], condition=Q(status__in=OPEN), name="call_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+class TeleserviceAttempt(models.Model):
+    """One try of a call. Messages are kept encrypted for the legal time, and never logged."""
+
+    call = models.ForeignKey(TeleserviceCall, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField("n°")
+    started_at = models.DateTimeField("commencé le")
+    duration_ms = models.PositiveIntegerField("durée (ms)", null=True)
+    outcome = models.CharField(
+        "issue", max_length=15, choices=AttemptOutcome.choices, default=AttemptOutcome.STARTED
+    )
+    url = models.CharField("adresse", max_length=300, blank=True)
+    http_status = models.PositiveSmallIntegerField("statut HTTP", null=True)
+    reason = models.CharField("raison", max_length=60, blank=True)
+    request_xml = EncryptedBinaryField(null=True)
+    response_xml = EncryptedBinaryField(null=True)
+
+    class Meta:
+        verbose_name = "tentative"
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["call", "number"], name="one_attempt_a_number")]
+
+    def __str__(self) -> str:
+        return f"tentative {self.call_id}/{self.number}"

@@ -1,0 +1,145 @@
+"""From a business event to the calls it makes. One open call a stay × operation × coverage, however often it is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from admissions.enums import CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.events import wake
+from admissions.models import AdmissionEvent, Coverage, Stay
+from admissions.querysets import care_date, coverages_on, latest_rights
+from teleservices import rights
+from teleservices.enums import OPEN, CallStatus, Lane
+from teleservices.messages import Operation
+from teleservices.models import TeleserviceCall
+
+# Events after which rights must be known afresh if the last answer has lost its validity.
+_RIGHTS_EVENTS = {
+    EventKind.STAY_PREADMITTED,
+    EventKind.STAY_ADMITTED,
+    EventKind.STAY_DISCHARGED,
+    EventKind.STAY_CORRECTED,
+    EventKind.ACTIVITY_ENTERED,
+    EventKind.COVERAGE_CHANGED,
+    EventKind.PATIENT_CORRECTED,
+    EventKind.RIGHTS_ASKED_AGAIN,
+}
+# Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
+_REARMING = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED, EventKind.RIGHTS_ASKED_AGAIN}
+
+
+def plan_calls(event: AdmissionEvent) -> None:
+    """Consumer of the events: plan what this one calls for, cancel what it makes pointless."""
+    stay = Stay.objects.select_for_update().get(pk=event.stay_id)
+    if event.kind == EventKind.STAY_CANCELLED:
+        cancel_unsent(stay, "stay_cancelled")
+        return
+    if event.kind not in _RIGHTS_EVENTS or stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
+        return
+    _drop_replaced_coverages(stay)
+    if event.kind in _REARMING:
+        _rearm(stay, event)
+    for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
+        ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
+
+
+def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
+    """Directory if its answer is old, then IDB if its answer is; nothing when both are fresh, unless forced."""
+    now = timezone.now()
+    entry = rights.entry_for(stay, coverage)
+    if not rights.entry_is_fresh(entry, now):
+        return plan(stay, coverage, Operation.DIRECTORY, event)
+    assert entry is not None
+    if not entry.found:
+        last = latest_rights(stay.pk, coverage.pk)
+        if last is None or last.code != "HORS_ROC":
+            rights.rights_undetermined(
+                stay.pk,
+                coverage.pk,
+                "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
+                code="HORS_ROC",
+                at=entry.answered_at,
+            )
+        return None
+    last = latest_rights(stay.pk, coverage.pk)
+    settled_refusal = last is not None and last.status == RightsStatus.CLOSED
+    if not force and rights.rights_are_fresh(last, stay, now) and not (settled_refusal and event.kind in _REARMING):
+        return None
+    return plan(stay, coverage, Operation.IDB, event)
+
+
+def plan(
+    stay: Stay,
+    coverage: Coverage,
+    operation: Operation,
+    event: AdmissionEvent,
+    *,
+    parameters: dict[str, Any] | None = None,
+    not_before: datetime | None = None,
+    follows: TeleserviceCall | None = None,
+) -> TeleserviceCall:
+    """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller)."""
+    open_call = TeleserviceCall.objects.filter(
+        stay=stay, coverage=coverage, operation=operation, status__in=OPEN
+    ).first()
+    if open_call:
+        return open_call
+    now = timezone.now()
+    TeleserviceCall.objects.filter(
+        stay=stay, coverage=coverage, operation=operation, status=CallStatus.REFUSED, superseded_at__isnull=True
+    ).update(superseded_at=now)
+    call = TeleserviceCall.objects.create(
+        stay=stay,
+        coverage=coverage,
+        debtor_id=coverage.debtor_id,
+        event=event,
+        operation=operation,
+        parameters=parameters or {},
+        not_before=not_before or now,
+        follows=follows,
+    )
+    transaction.on_commit(lambda: wake_call(call))
+    return call
+
+
+def wake_call(call: TeleserviceCall) -> None:
+    task = "run_batch_call" if call.lane == Lane.BATCH else "run_call"
+    wake(f"teleservices.tasks.{task}", call.pk, queue=call.lane)
+
+
+def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None) -> int:
+    """End the calls of which nothing ever left. One whose outcome is unknown stays: the other side may hold it."""
+    calls = TeleserviceCall.objects.filter(
+        stay=stay, status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]
+    ).exclude(operation=Operation.DEL)
+    if coverage:
+        calls = calls.filter(coverage=coverage)
+    return calls.update(status=CallStatus.CANCELLED, cause=cause, finished_at=timezone.now(), claimed_until=None)
+
+
+def _drop_replaced_coverages(stay: Stay) -> None:
+    day = care_date(stay)
+    in_force = [coverage.pk for coverage in coverages_on(stay.patient_id, day, CoverageKind.AMC)]
+    stale = TeleserviceCall.objects.filter(stay=stay).exclude(coverage__in=in_force).exclude(operation=Operation.DEL)
+    now = timezone.now()
+    stale.filter(status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]).update(
+        status=CallStatus.CANCELLED, cause="coverage_replaced", finished_at=now, claimed_until=None
+    )
+    stale.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
+
+
+def _rearm(stay: Stay, event: AdmissionEvent) -> None:
+    """What was refused on the old facts asks nothing of anybody any more; what waits is tried at once."""
+    now = timezone.now()
+    calls = TeleserviceCall.objects.filter(stay=stay)
+    if coverage_id := event.detail.get("coverage"):
+        calls = calls.filter(coverage=coverage_id)
+    calls.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
+    for call in calls.filter(status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]):
+        call.status, call.not_before, call.cause = CallStatus.PLANNED, now, ""
+        call.save(update_fields=["status", "not_before", "cause"])
+        transaction.on_commit(lambda call=call: wake_call(call))

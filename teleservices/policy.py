@@ -1,0 +1,155 @@
+"""What becomes of a call after each answer or failure. The catalogue decides; this carries it out."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from admissions.enums import RightsStatus
+from admissions.services.coverage import apply_rights, rights_undetermined
+from teleservices import planning
+from teleservices.enums import CallStatus, Disposition, Family
+from teleservices.handlers import call_ended, handler_of
+from teleservices.messages import Answer, AnswerHeader, Operation
+from teleservices.models import ReturnCode, RetryPolicy, TeleserviceCall
+from teleservices.rules.backoff import Backoff, delay
+
+# The dates that a replay may use, in this order, when the prescription date is refused.
+_REPLAYS = (None, "entry", "service")
+
+
+def code_in_force(code: str, now: datetime) -> ReturnCode | None:
+    day = timezone.localdate(now)
+    return (
+        ReturnCode.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day), code=code, valid_from__lte=day)
+        .order_by("-valid_from")
+        .first()
+    )
+
+
+def retry_policy(cause: str) -> RetryPolicy:
+    return RetryPolicy.objects.get(cause=cause, valid_until__isnull=True)
+
+
+def next_try(cause: str, attempt: int, now: datetime) -> datetime:
+    policy = retry_policy(cause)
+    backoff = Backoff(policy.first_delay_s, float(policy.factor), policy.cap_s, policy.jitter_percent / 100)
+    return now + delay(backoff, attempt, random.random())
+
+
+def answered(call: TeleserviceCall, answer: Answer, now: datetime) -> None:
+    """A usable answer came. Runs in the transaction that records it, stay and call locked."""
+    header = answer.header
+    call.return_code, call.return_label = header.code, header.label[:200]
+    call.claimed_until = None
+    if header.positive:
+        call.status, call.finished_at, call.in_doubt = CallStatus.SUCCEEDED, now, False
+        call.family = call.disposition = call.cause = ""
+        call.save()
+        handler_of(call.operation).apply(call, answer)
+        call_ended(call)
+        return
+    known = code_in_force(header.code, now)
+    call.family = known.family if known else Family.UNKNOWN_CODE
+    call.disposition = known.disposition if known else Disposition.STORE
+    if call.disposition == Disposition.RETRY:
+        # The other side says that nothing was processed: the same question may be asked again, later.
+        call.in_doubt = False
+        _try_later(call, CallStatus.PLANNED, "unavailable", now)
+        return
+    call.status, call.finished_at, call.in_doubt, call.cause = CallStatus.REFUSED, now, False, ""
+    if call.disposition == Disposition.REPLAY_WITH_ENTRY_DATE:
+        _replay(call)
+    call.save()
+    if call.operation == Operation.IDB:
+        _write_rights(call, known, header, now)
+    call_ended(call)
+
+
+def not_sent(call: TeleserviceCall, was_in_doubt: bool, now: datetime) -> None:
+    """Nothing left the machine this time; an earlier try may still have been received."""
+    call.in_doubt = was_in_doubt
+    _try_later(call, CallStatus.UNKNOWN if was_in_doubt else CallStatus.PLANNED, "not_sent", now)
+
+
+def lost(call: TeleserviceCall, now: datetime, cause: str = "lost") -> None:
+    """It left, and no usable answer came: only the same message may settle it."""
+    call.in_doubt = True
+    _try_later(call, CallStatus.UNKNOWN, cause, now)
+
+
+def stopped(call: TeleserviceCall, cause: str, was_in_doubt: bool, now: datetime) -> None:
+    """A certificate, a setting or our own message is wrong: one cause for a référent, not a line a dossier."""
+    call.in_doubt = was_in_doubt
+    if was_in_doubt:
+        _try_later(call, CallStatus.UNKNOWN, "lost", now)
+        call.cause = cause[:60]
+        call.save(update_fields=["cause"])
+        return
+    call.status, call.cause, call.claimed_until = CallStatus.NEEDS_REFERENT, cause[:60], None
+    call.save()
+
+
+def pointless(call: TeleserviceCall, cause: str, now: datetime) -> None:
+    """The question lost its object before it left."""
+    call.status, call.cause, call.finished_at, call.claimed_until = CallStatus.CANCELLED, cause[:60], now, None
+    call.save()
+    if cause == "nir_missing":
+        rights_undetermined(
+            call.stay_id, call.coverage_id, "NIR inconnu : l’organisme ne peut pas chercher le patient.", at=now
+        )
+    call_ended(call)
+
+
+def _try_later(call: TeleserviceCall, status: CallStatus, cause: str, now: datetime) -> None:
+    call.status, call.cause, call.claimed_until = status, cause, None
+    call.not_before = next_try(cause, max(call.attempts_count, 1), now)
+    call.save()
+
+
+def _replay(call: TeleserviceCall) -> None:
+    used = call.parameters.get("prescription")
+    following = _REPLAYS.index(used) + 1
+    if following >= len(_REPLAYS):
+        call.disposition = Disposition.REFERENT
+        return
+    call.superseded_at = timezone.now()
+    call.save()
+    parameters = call.parameters | {"prescription": _REPLAYS[following]}
+    planning.plan(
+        call.stay, call.coverage, Operation(call.operation), call.event, parameters=parameters, follows=call
+    )
+
+
+def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHeader, now: datetime) -> None:
+    label = known.label if known else f"Code {header.code} inconnu de notre catalogue. {header.label}".strip()
+    if call.disposition == Disposition.INFORM_PATIENT:
+        apply_rights(
+            call.stay_id,
+            call.coverage_id,
+            status=RightsStatus.CLOSED,
+            code=header.code,
+            reason=label[:300],
+            answered_at=header.answered_at,
+        )
+    else:
+        rights_undetermined(call.stay_id, call.coverage_id, label, code=header.code, at=header.answered_at)
+
+
+def rearm_cause(cause: str) -> int:
+    """A référent mended the cause: every call that it stopped is due at once. Returns how many."""
+    with transaction.atomic():
+        calls = list(
+            TeleserviceCall.objects.select_for_update().filter(status=CallStatus.NEEDS_REFERENT, cause=cause)
+        )
+        now = timezone.now()
+        for call in calls:
+            call.status, call.not_before = CallStatus.PLANNED, now
+            call.save(update_fields=["status", "not_before"])
+            transaction.on_commit(partial(planning.wake_call, call))
+    return len(calls)

@@ -1,0 +1,61 @@
+"""Reference data of the calls: return codes and retry policies, from the project's own files."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from teleservices.models import ReturnCode, RetryPolicy
+
+DATA = Path(__file__).parent / "data"
+SINCE = date(2020, 1, 1)
+SOURCE = "catalogue provisoire : familles et traitements du programme SIMPHONIE, codes et libellés à nous"
+
+
+def load_missing(**_signal: Any) -> None:
+    """Fill the catalogues of an empty database; a catalogue that was imported since is left alone."""
+    if not ReturnCode.objects.exists():
+        ReturnCode.objects.bulk_create(_return_codes())
+    if not RetryPolicy.objects.exists():
+        RetryPolicy.objects.bulk_create(_retry_policies())
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _return_codes() -> list[ReturnCode]:
+    return [
+        ReturnCode(
+            code=row["code"],
+            operations=row["operations"].split("|"),
+            family=row["family"],
+            automatic=row["treatment"] == "automatic",
+            agent_can_act=row["agent_can_act"] == "yes",
+            disposition=row["disposition"],
+            rearm_on=row["rearm_on"],
+            label=row["label_fr"],
+            agent_message=row["agent_message_fr"],
+            valid_from=SINCE,
+            source=SOURCE,
+        )
+        for row in _rows("return_codes.csv")
+    ]
+
+
+def _retry_policies() -> list[RetryPolicy]:
+    return [
+        RetryPolicy(
+            cause=row["cause"],
+            first_delay_s=int(row["first_delay_s"]),
+            factor=row["factor"],
+            cap_s=int(row["cap_s"]),
+            jitter_percent=int(row["jitter_percent"]),
+            show_after_s=int(row["show_after_s"]),
+            valid_from=SINCE,
+        )
+        for row in _rows("retry_policies.csv")
+    ]

@@ -1,0 +1,18 @@
+from celery import shared_task
+
+from teleservices import engine
+
+
+@shared_task
+def run_call(call_id: int) -> None:
+    engine.run(call_id)
+
+
+@shared_task
+def run_batch_call(call_id: int) -> None:
+    engine.run(call_id)
+
+
+@shared_task
+def sweep_calls() -> None:
+    engine.sweep()

@@ -1,0 +1,104 @@
+"""Fixtures of the whole suite: a real PostgreSQL and Redis (see `make test`), invented people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.enums import Role, Scope
+from accounts.models import ApiClient, Establishment, RoleAssignment, User
+from tests.factories import EstablishmentFactory
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _files_of_its_own(settings, tmp_path: Path) -> None:
+    """No test writes among the files of another."""
+    for name in ("default", "cards", "exchange"):
+        settings.STORAGES = settings.STORAGES | {
+            name: {
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": tmp_path / "files" / name, "base_url": None},
+            }
+        }
+    # The rule is Argon2 in production; a test that signs in a hundred people need not pay for it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def establishment(db) -> Establishment:
+    return EstablishmentFactory()
+
+
+@pytest.fixture
+def person(establishment: Establishment) -> Callable[..., User]:
+    """Make a colleague of the test's establishment with a role."""
+
+    def make(role: Role, **traits: str) -> User:
+        number = User.objects.count()
+        user = User.objects.create_user(
+            username=f"{role}-{number}",
+            first_name=traits.pop("first_name", "Nadia"),
+            last_name=traits.pop("last_name", f"Ferrand{number}"),
+            establishment=establishment,
+            **traits,
+        )
+        RoleAssignment.objects.create(user=user, establishment=establishment, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def agent(person) -> User:
+    return person(Role.AGENT)
+
+
+@pytest.fixture
+def referent(person) -> User:
+    return person(Role.REFERENT)
+
+
+@pytest.fixture
+def signed_in(person) -> Callable[[Role], Client]:
+    """A browser session of someone with this role."""
+
+    def make(role: Role) -> Client:
+        client = Client()
+        client.force_login(person(role))
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api(establishment: Establishment) -> Callable[..., Client]:
+    """A REST client of the establishment, with every scope or those asked for."""
+
+    def make(*scopes: str) -> Client:
+        _, token = ApiClient.issue(
+            f"client {ApiClient.objects.count()}", establishment, [str(scope) for scope in scopes or Scope.values]
+        )
+        return Client(headers={"authorization": f"Bearer {token}"})
+
+    return make
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The field's reference files beside the checkout. A test that needs them is skipped where they are not."""
+    if not SHARED.is_dir():
+        pytest.skip("reference files are not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture
+def no_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
