@@ -249,9 +249,7 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _write(pair: CertificatePair, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _replace(pair.key, pem, 0o600)
     _replace(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 

@@ -1,4 +1,4 @@
-"""The data of the simulator, read once from CSV files: payers, contracts, families of services, return codes, markers."""
+"""The data of the simulator, read once from CSV files: payers, contracts, services, return codes, markers."""
 
 from __future__ import annotations
 
@@ -152,10 +152,12 @@ def _contracts(path: Path) -> dict[str, Contract]:
     grouped: dict[str, list[dict[str, str]]] = {}
     for row in _rows(path):
         grouped.setdefault(row["contract"], []).append(row)
-    return {
-        code: Contract(code, rows[0]["label"], rows[0]["responsible"] == "yes", {r["family"]: _guarantee(r) for r in rows})
-        for code, rows in grouped.items()
-    }
+    return {code: _contract(code, rows) for code, rows in grouped.items()}
+
+
+def _contract(code: str, rows: list[dict[str, str]]) -> Contract:
+    guarantees = {row["family"]: _guarantee(row) for row in rows}
+    return Contract(code, rows[0]["label"], rows[0]["responsible"] == "yes", guarantees)
 
 
 def _guarantee(row: dict[str, str]) -> Guarantee:

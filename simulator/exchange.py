@@ -19,7 +19,7 @@ SERVICES_UNIT = "ROC-SERVICES"
 XML = "text/xml; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 OTHER_MESSAGE_ID = "00000000-0000-4000-8000-000000000000"
-_HTML_PAGE = "<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>".encode()
+_HTML_PAGE = b"<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>"
 # Quadratic and exponential at once: refused whatever the limit of the parser is.
 _BOMB = (
     '<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a0 "aaaaaaaaaa">'

@@ -102,8 +102,8 @@ class RoleHandler(BaseHTTPRequestHandler):
         """Silent: the journal says what was called, without addresses or contents."""
 
     def _unit(self) -> str:
-        subject = (self.connection.getpeercert() or {}).get("subject", ())
-        names = {name: value for relative in subject for name, value in relative}  # type: ignore[misc]
+        certificate: dict[str, Any] = self.connection.getpeercert() or {}
+        names = {name: value for relative in certificate.get("subject", ()) for name, value in relative}
         return str(names.get("organizationalUnitName", ""))
 
     def _body(self) -> bytes | None:

@@ -33,11 +33,10 @@ from dataclasses import dataclass
 
 from simulator.catalogue import Catalogue, Marker
 
-NAMES = frozenset(
-    "latency code cut_before cut_after http redirect fault not_xml entity_bomb huge huge_declared other_message_id"
-    " invalid_answer truncated slow_drip slow_headers".split()
-)
 NUMERIC = frozenset({"latency", "http", "huge", "huge_declared", "slow_drip", "slow_headers"})
+WITH_CODE = frozenset({"code", "fault"})
+BARE = frozenset({"cut_before", "cut_after", "redirect", "not_xml", "entity_bomb", "other_message_id", "invalid_answer",
+                  "truncated"})  # fmt: skip
 OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL")
 ANY_AMC = "*"
 _OPERATION_SUFFIX = re.compile(r"(IDB|SIM|CLC|DEL)?")
@@ -73,14 +72,14 @@ def parse_behaviour(text: str) -> Behaviour:
     steps = []
     for part in filter(None, (piece.strip() for piece in text.split("+"))):
         name, _, argument = part.partition(":")
-        if name not in NAMES:
+        if name not in NUMERIC | WITH_CODE | BARE:
             raise BadScenario(f"unknown behaviour: {name}")
         if name in NUMERIC:
             try:
                 float(argument)
             except ValueError:
                 raise BadScenario(f"{name} needs a number") from None
-        elif name in {"code", "fault"} and not argument:
+        elif name in WITH_CODE and not argument:
             raise BadScenario(f"{name} needs an argument")
         steps.append((name, argument))
     return Behaviour(tuple(steps))

@@ -1,13 +1,15 @@
-"""SOAP 1.1 on the other side of the wire: read a request, build an answer or a fault. All against the contract's XSD."""
+"""SOAP 1.1 on the other side of the wire: read a request, build an answer or a fault, against the contract's XSD."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -15,9 +17,12 @@ CONTRACT = Path(__file__).resolve().parent.parent / "teleservices" / "contracts"
 NAMESPACE = "urn:minigap:roc:1"
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _NS = {"r": NAMESPACE}
-_OPERATION_OF = {f"{{{NAMESPACE}}}{name.capitalize()}Requete": name for name in ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL")}
+_DEFAULT_NAMESPACE: Any = {None: NAMESPACE}
+OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL")
+_OPERATION_OF = {f"{{{NAMESPACE}}}{name.capitalize()}Requete": name for name in OPERATIONS}
 # These say how the message was made, not what it asks: a second attempt may differ there and is still the same message.
 _NOT_IN_DIGEST = ("DateEmission", "Logiciel", "VersionLogiciel")
+_ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 _local = threading.local()
 
 Content = dict[str, "str | Content | list[Content] | list[str]"]
@@ -61,7 +66,7 @@ def read_request(body: bytes) -> Message:
         raise SoapFault("Client", "Opération inconnue du contrat")
     schema = _schema()
     if not schema.validate(payload):
-        raise SoapFault("Client", f"Message non conforme au schéma : {_where(schema, payload)}")
+        raise SoapFault("Client", f"Message non conforme au schéma : {_where(schema)}")
     return Message(
         operation=operation,
         payload=payload,
@@ -79,11 +84,11 @@ def build_answer(operation: str, message_id: str, code: str, label: str = "", co
         header["LibelleRetour"] = label
     envelope = etree.Element(f"{{{ENVELOPE}}}Envelope", nsmap={"soap": ENVELOPE})
     body = etree.SubElement(envelope, f"{{{ENVELOPE}}}Body")
-    answer = etree.SubElement(body, f"{{{NAMESPACE}}}{operation.capitalize()}Reponse", nsmap={None: NAMESPACE})
-    _fill(answer, {"EnTete": header} | (content or {}))
+    answer = etree.SubElement(body, f"{{{NAMESPACE}}}{operation.capitalize()}Reponse", nsmap=_DEFAULT_NAMESPACE)
+    _fill(answer, {"EnTete": header, **(content or {})})
     schema = _schema()
     if not schema.validate(answer):
-        raise ValueError(f"the answer breaks the contract at {_where(schema, answer)}")
+        raise ValueError(f"the answer breaks the contract at {_where(schema)}")
     return serialise(envelope)
 
 
@@ -113,7 +118,8 @@ def _parse(body: bytes) -> etree._Element:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise SoapFault("Client", "Le message n’est pas du XML") from None
-    if root.getroottree().docinfo.doctype:
+    info: Any = root.getroottree().docinfo
+    if info.doctype:
         raise SoapFault("Client", "DOCTYPE refusé")
     return root
 
@@ -129,7 +135,9 @@ def _digest(payload: etree._Element) -> str:
     copy = deepcopy(payload)
     for name in _NOT_IN_DIGEST:
         for element in copy.findall(f"r:EnTete/r:{name}", _NS):
-            element.getparent().remove(element)
+            header = element.getparent()
+            if header is not None:
+                header.remove(element)
     return hashlib.sha256(etree.tostring(copy, method="c14n", exclusive=True)).hexdigest()
 
 
@@ -141,11 +149,11 @@ def _schema() -> etree.XMLSchema:
     return schema
 
 
-def _where(schema: etree.XMLSchema, root: etree._Element) -> str:
+def _where(schema: etree.XMLSchema) -> str:
     """Name of the first element at fault, never its value: it may be personal data."""
-    path = schema.error_log[0].path if len(schema.error_log) else None
-    found = root.getroottree().xpath(path) if path else []
-    return etree.QName(found[0]).localname if found else "élément"
+    errors: Any = schema.error_log
+    found = _ELEMENT_IN_ERROR.match(errors[0].message) if len(errors) else None
+    return found.group(1) if found else "élément"
 
 
 def _fill(parent: etree._Element, content: Content) -> None:

@@ -215,10 +215,10 @@ class Store:
     def _stamp(self, column: str, number: str, at: datetime | None) -> datetime:
         with self.transaction():
             self._execute(
-                f"UPDATE engagements SET {column} = coalesce({column}, ?) WHERE number = ?",  # noqa: S608 (our column)
+                f"UPDATE engagements SET {column} = coalesce({column}, ?) WHERE number = ?",
                 (at or _now()).isoformat(), number,
             )  # fmt: skip
-            row = self._one(f"SELECT {column} AS at FROM engagements WHERE number = ?", number)  # noqa: S608
+            row = self._one(f"SELECT {column} AS at FROM engagements WHERE number = ?", number)
         if row is None:
             raise UnknownEngagement(number)
         return datetime.fromisoformat(row["at"])

@@ -75,7 +75,16 @@ def lines() -> tuple[ServiceLine, ...]:
 def _line(number: int, code: str, quantity: int, price: str, base: str, amo: str) -> ServiceLine:
     unit_price = Decimal(price)
     return ServiceLine(
-        number, code, "Prestation", quantity, unit_price, unit_price * quantity, Decimal(base), Decimal(amo), ENTRY, EXIT
+        number,
+        code,
+        "Prestation",
+        quantity,
+        unit_price,
+        unit_price * quantity,
+        Decimal(base),
+        Decimal(amo),
+        ENTRY,
+        EXIT,
     )
 
 

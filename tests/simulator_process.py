@@ -1,8 +1,8 @@
 """The simulator as a real process, on free ports, for any test that needs the other side of the wire.
 
-    with SimulatorProcess(tmp_path) as simulator:
-        client = Roc1Client(Roc1Config(**simulator.client_files))
-        client.call(Operation.DIRECTORY, simulator.directory_url, request)
+with SimulatorProcess(tmp_path) as simulator:
+    client = Roc1Client(Roc1Config(**simulator.client_files))
+    client.call(Operation.DIRECTORY, simulator.directory_url, request)
 """
 
 from __future__ import annotations

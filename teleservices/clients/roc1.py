@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import UUID
 
 import zeep
 import zeep.exceptions
@@ -79,21 +80,12 @@ class Roc1Client:
 
     def __init__(self, config: Roc1Config) -> None:
         limits = Limits(config.timeout_connect, config.timeout_read, config.timeout_total, config.max_answer_bytes)
-        self._directory = MutualTlsTransport(
-            config.directory_certificate, config.directory_key, config.ca_file, limits
-        )
+        self._directory = MutualTlsTransport(config.directory_certificate, config.directory_key, config.ca_file, limits)
         self._services = MutualTlsTransport(config.services_certificate, config.services_key, config.ca_file, limits)
         self._schema = Schema(CONTRACT / "roc1.xsd")
-        settings = zeep.Settings(
-            strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False
-        )
-        # zeep is not typed: what it returns is checked by the XSD and by the mapping.
-        contract = str(CONTRACT / "roc1.wsdl")
-        self._zeep: Any = zeep.Client(contract, transport=_NoNetwork(), settings=settings)  # type: ignore[no-untyped-call]
-        self._proxies = {
-            name: self._zeep.create_service(name, "https://localhost/")
-            for name in (_DIRECTORY_BINDING, _SERVICES_BINDING)
-        }
+        self._zeep = _load_contract()
+        bindings = (_DIRECTORY_BINDING, _SERVICES_BINDING)
+        self._proxies = {name: self._zeep.create_service(name, "https://localhost/") for name in bindings}
 
     def call(self, operation: Operation, url: str, request: Request) -> Exchange:
         """Send one message and read its answer, negative ones included.
@@ -101,23 +93,33 @@ class Roc1Client:
         The directory is called with the directory's certificate, the services with theirs. Raises a CallError (see
         `errors`), which carries what went over the wire; ValueError when the request is not of this operation.
         """
+        return self.send(operation, url, self.build(operation, request), request.header.message_id)
+
+    def build(self, operation: Operation, request: Request) -> bytes:
+        """The message as it will leave. Kept before it is sent, it can be sent again to the letter.
+
+        Raises Refused when it breaks the contract; ValueError when the request is not of this operation.
+        """
         if not isinstance(request, _REQUEST_TYPES[operation]):
             raise ValueError(f"{type(request).__name__} is not a request of {operation.value}")
+        return self._build(operation, request)
+
+    def send(self, operation: Operation, url: str, message: bytes, message_id: UUID) -> Exchange:
+        """Carry a built message and read its answer, which must echo `message_id`. Raises a CallError."""
         started = time.monotonic()
-        sent = received = b""
+        received = b""
         status: int | None = None
         try:
-            sent = self._build(operation, request)
-            raw = self._transport(operation).post(url, sent, self._headers(operation))
+            raw = self._transport(operation).post(url, message, self._headers(operation))
             status, received = raw.status, raw.body
-            answer = self._read(operation, request, raw)
+            answer = self._read(operation, message_id, raw)
         except CallError as error:
-            error.request_xml = sent
+            error.request_xml = message
             error.response_xml = error.response_xml or received
             error.http_status = status if error.http_status is None else error.http_status
             error.duration_ms = error.duration_ms or round((time.monotonic() - started) * 1000)
             raise
-        return Exchange(answer, raw.status, sent, received, raw.duration_ms)
+        return Exchange(answer, raw.status, message, received, raw.duration_ms)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -145,7 +147,7 @@ class Roc1Client:
             raise Refused("invalid_request", field=fault)
         return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
-    def _read(self, operation: Operation, request: Request, raw: HttpAnswer) -> Answer:
+    def _read(self, operation: Operation, message_id: UUID, raw: HttpAnswer) -> Answer:
         if raw.status != 200:
             raise _failure_of_status(raw)
         envelope = parse_envelope(raw.body)
@@ -165,11 +167,20 @@ class Roc1Client:
         except (zeep.exceptions.Error, ValueError):
             # Valid for the XSD and yet not a value: the 31st hour, a year of five digits.
             raise InvalidAnswer("unreadable_value") from None
-        if answer.header.message_id != request.header.message_id:
+        if answer.header.message_id != message_id:
             raise InvalidAnswer("other_message_id")
         if not is_complete(answer):
             raise InvalidAnswer("incomplete_answer")
         return answer
+
+
+def _load_contract() -> Any:
+    """zeep's client of the local WSDL. It is not typed: what it returns is checked by the XSD and by the mapping."""
+    settings = zeep.Settings(
+        strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False
+    )
+    transport = _NoNetwork()  # type: ignore[no-untyped-call]
+    return zeep.Client(str(CONTRACT / "roc1.wsdl"), transport=transport, settings=settings)  # type: ignore[no-untyped-call]
 
 
 def _binding_of(operation: Operation) -> str:

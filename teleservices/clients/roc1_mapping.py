@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -141,11 +142,18 @@ def _amount(value: Decimal) -> Decimal:
 def _answer_header(found: Any) -> AnswerHeader:
     return AnswerHeader(
         message_id=UUID(found.IdMessage),
-        answered_at=found.DateReponse,
+        answered_at=_instant(found.DateReponse),
         code=found.CodeRetour,
         label=found.LibelleRetour or "",
         messages=tuple(found.Message or ()),
     )
+
+
+def _instant(value: Any) -> datetime:
+    """zeep gives None for what it cannot convert, and says so in a log alone."""
+    if not isinstance(value, datetime):
+        raise ValueError("not an instant")
+    return value.astimezone(UTC)
 
 
 def _directory(header: AnswerHeader, parsed: Any) -> DirectoryAnswer:
@@ -214,7 +222,9 @@ def _debtor(found: Any) -> DebtorData | None:
 
 
 def _cancellation(header: AnswerHeader, parsed: Any) -> CancellationAnswer:
-    return CancellationAnswer(header=header, cancelled_at=parsed.DateAnnulation)
+    return CancellationAnswer(
+        header=header, cancelled_at=_instant(parsed.DateAnnulation) if parsed.DateAnnulation else None
+    )
 
 
 def _shares(found: list[Any]) -> tuple[LineShare, ...]:

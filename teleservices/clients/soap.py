@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from teleservices.clients.errors import AnswerLost, CallError, InvalidAnswer, Re
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _BODY = f"{{{ENVELOPE}}}Body"
 _FAULT = f"{{{ENVELOPE}}}Fault"
+# libxml2 begins so; the rest of its message repeats the value.
+_ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 
 
 class Schema:
@@ -23,18 +27,20 @@ class Schema:
         self._local = threading.local()
 
     def fault_in(self, element: etree._Element) -> str | None:
-        """None when the element is valid, else the name of the first element at fault (never its value)."""
+        """None when valid, else the contract's name of the first element at fault ("" if not its own): no value."""
         schema: etree.XMLSchema | None = getattr(self._local, "schema", None)
         if schema is None:
             schema = self._local.schema = etree.XMLSchema(etree.parse(str(self._path)))
         if schema.validate(element):
             return None
         errors: Any = schema.error_log
-        path = errors[0].path if len(errors) else None
-        found = element.getroottree().xpath(path) if path else None
-        if isinstance(found, list) and found and isinstance(found[0], etree._Element):
-            return etree.QName(found[0]).localname
-        return etree.QName(element).localname
+        found = _ELEMENT_IN_ERROR.match(errors[0].message) if len(errors) else None
+        return found.group(1) if found and found.group(1) in self._names else ""
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        elements = etree.parse(str(self._path)).iter("{http://www.w3.org/2001/XMLSchema}element")
+        return frozenset(str(element.get("name")) for element in elements)
 
 
 def parse_envelope(content: bytes) -> etree._Element:

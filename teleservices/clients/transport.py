@@ -1,7 +1,8 @@
 """HTTPS with mutual TLS for the teleservices: pinned trust, kept connections, hard limits, and exact failures.
 
-Nothing of the environment is used (no proxy, no CA bundle, no netrc), no redirect is followed, no cookie is kept.
-TLS 1.2 or more. An answer is read up to a size and up to an instant, whatever pace the other side chooses.
+Directly on urllib3, which requests is made of: nothing of the environment is used (no proxy, no CA bundle, no netrc),
+no cookie is kept, no redirect is followed, nothing is retried. TLS 1.2 or more. An answer is read up to a size and to an
+instant, whatever pace the other side chooses.
 """
 
 from __future__ import annotations
@@ -16,14 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, RemoteDisconnected
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent
 
@@ -120,33 +117,13 @@ class _DeadlineSocket(ssl.SSLSocket):
             return
 
 
-class _PinnedAdapter(HTTPAdapter):
-    """Connections made with our context alone. Safe from several threads: it is urllib3's pool."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=POOL_SIZE, pool_maxsize=POOL_SIZE, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._context, **pool_kwargs)
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """The context says it all; requests' own handling would bring its bundle of public authorities."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Connections:
-    """Connections made with one version of the files, in one process."""
+    """Connections made with one version of the files, in one process. urllib3's pool is safe from several threads."""
 
     files: tuple[tuple[int, int, int], ...]
     process: int
-    adapter: _PinnedAdapter
+    pool: urllib3.PoolManager
 
 
 class MutualTlsTransport:
@@ -160,22 +137,21 @@ class MutualTlsTransport:
         self._limits = limits
         self._lock = threading.Lock()
         self._connections: _Connections | None = None
-        self._local = threading.local()
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         """Post and read the whole answer, whatever its status. Raises a CallError (see `errors`)."""
-        if urlsplit(url).scheme != "https":
-            raise ConfigurationError("address_not_https")
         started = time.monotonic()
-        session = self._session()
         _call.sent, _call.expired = False, False
-        _call.deadline = time.monotonic() + self._limits.total
+        _call.deadline = started + self._limits.total
         try:
-            return self._exchange(session, url, body, headers, started)
+            # An answer may only come over TLS, whatever address a directory gives.
+            if not url.lower().startswith("https://"):
+                raise ConfigurationError("address_not_https")
+            return self._exchange(self._pool(), url, body, headers, started)
         except CallError as error:
             error.duration_ms = _elapsed_ms(started)
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             failure = _failure(error)
             failure.duration_ms = _elapsed_ms(started)
             raise failure from error
@@ -186,48 +162,47 @@ class MutualTlsTransport:
         """Close the kept connections. The next call opens new ones."""
         with self._lock:
             if self._connections is not None:
-                self._connections.adapter.close()
+                self._connections.pool.clear()
                 self._connections = None
 
     def _exchange(
-        self, session: requests.Session, url: str, body: bytes, headers: dict[str, str], started: float
+        self, pool: urllib3.PoolManager, url: str, body: bytes, headers: dict[str, str], started: float
     ) -> HttpAnswer:
-        timeout = (self._limits.connect, self._limits.read)
-        sent_headers = {"Accept-Encoding": "identity", "Accept": "text/xml", **headers}
-        with session.post(
-            url, data=body, headers=sent_headers, timeout=timeout, stream=True, allow_redirects=False
-        ) as response:
+        response = pool.urlopen(
+            "POST",
+            url,
+            body=body,
+            headers={"Accept-Encoding": "identity", "Accept": "text/xml", **headers},
+            timeout=urllib3.Timeout(connect=self._limits.connect, read=self._limits.read),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
             answer = self._read(response)
-            return HttpAnswer(response.status_code, answer, _elapsed_ms(started))
+        except BaseException:
+            response.close()  # what was not read is not waited for
+            raise
+        response.release_conn()
+        return HttpAnswer(response.status, answer, _elapsed_ms(started))
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         limit = self._limits.max_answer_bytes
         declared = response.headers.get("Content-Length", "")
         if declared.isdigit() and int(declared) > limit:
-            raise InvalidAnswer("answer_too_big", http_status=response.status_code)
+            raise InvalidAnswer("answer_too_big", http_status=response.status)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise InvalidAnswer("answer_encoded", http_status=response.status_code)
+            raise InvalidAnswer("answer_encoded", http_status=response.status)
         received = bytearray()
-        while block := response.raw.read(_READ_BLOCK_BYTES, decode_content=False):
+        while block := response.read(_READ_BLOCK_BYTES, decode_content=False):
             received += block
             if len(received) > limit:
                 kept = bytes(received[:_KEPT_OF_TOO_BIG_BYTES])
-                raise InvalidAnswer("answer_too_big", response_xml=kept, http_status=response.status_code)
+                raise InvalidAnswer("answer_too_big", response_xml=kept, http_status=response.status)
         return bytes(received)
 
-    def _session(self) -> requests.Session:
-        """A session for this thread, over connections that all threads share."""
-        connections = self._current()
-        if getattr(self._local, "connections", None) is not connections:
-            session = requests.Session()
-            session.trust_env = False
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.mount("https://", connections.adapter)
-            self._local.session, self._local.connections = session, connections
-        current: requests.Session = self._local.session
-        return current
-
-    def _current(self) -> _Connections:
+    def _pool(self) -> urllib3.PoolManager:
         try:
             files = tuple(_version(path) for path in (self._certificate, self._key, self._ca_file))
         except OSError as error:
@@ -236,12 +211,12 @@ class MutualTlsTransport:
             current = self._connections
             if current is None or current.files != files or current.process != os.getpid():
                 # The old connections are left to the calls that use them; a child never touches its parent's.
-                current = _Connections(files, os.getpid(), _PinnedAdapter(self._context()))
-                self._connections = current
-            return current
+                pool = urllib3.PoolManager(num_pools=POOL_SIZE, maxsize=POOL_SIZE, ssl_context=self._context())
+                current = self._connections = _Connections(files, os.getpid(), pool)
+            return current.pool
 
     def _context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the peer's certificate and name are checked
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.sslsocket_class = _DeadlineSocket
         try:
@@ -282,18 +257,13 @@ def _not_sent_reason(chain: list[BaseException]) -> str:
         return "connection_refused"
     if _any(chain, TimeoutError, urllib3.exceptions.TimeoutError):
         return "connect_timeout"
-    if _any(chain, requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError, UnicodeError):
+    if _any(chain, urllib3.exceptions.LocationValueError, ValueError):
         return "bad_address"
     return "tls_handshake_failed" if _any(chain, ssl.SSLError) else "connection_failed"
 
 
 def _any(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
-    # requests' own exceptions are OSError: they say nothing of the cause that they wrap.
-    return any(isinstance(link, kinds) and not _is_plain_wrapper(link) for link in chain)
-
-
-def _is_plain_wrapper(error: BaseException) -> bool:
-    return type(error).__module__ == "requests.exceptions" and not isinstance(error, requests.exceptions.InvalidURL)
+    return any(isinstance(link, kinds) for link in chain)
 
 
 def _chained(error: BaseException) -> Iterator[BaseException]:

@@ -291,7 +291,5 @@ def test_the_contract_is_one_schema_with_no_enumeration_of_codes():
 
 def test_route_with_a_csr_is_sent_as_it_is(roc1_client, roc1_simulator):
     route = PayerRoute(AMC, ROUTE.convention, "12AB")
-    exchange = roc1_client.call(
-        Operation.IDB, roc1_simulator.services_url(AMC, "IDB"), rights_request(route=route)
-    )
+    exchange = roc1_client.call(Operation.IDB, roc1_simulator.services_url(AMC, "IDB"), rights_request(route=route))
     assert b"Csr>12AB<" in exchange.request_xml
