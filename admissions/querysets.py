@@ -21,7 +21,11 @@ def parse_date(text: str) -> tuple[date | None, str]:
     found = _DATE.search(text)
     if not found:
         return None, text
-    day, month, year = (found.group(1) or found.group(4), found.group(2) or found.group(5), found.group(3) or found.group(6))
+    day, month, year = (
+        found.group(1) or found.group(4),
+        found.group(2) or found.group(5),
+        found.group(3) or found.group(6),
+    )
     try:
         return date(int(year), int(month), int(day)), (text[: found.start()] + " " + text[found.end() :]).strip()
     except ValueError:
@@ -36,7 +40,7 @@ def search_patients(text: str) -> QuerySet[Patient]:
         return Patient.objects.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
     if re.fullmatch(r"[1-478]\d{4}[0-9AB]{2}\d{6,8}|[1-478]\d{3,4}2[AB]\d{6,8}", digits.upper()):
         try:
-            return Patient.objects.filter(nir_index=Patient.index_of_nir(parse_nir(digits).full))
+            return Patient.objects.filter(nir_index=Patient.index_of_nir(parse_nir(digits).value))
         except InvalidIdentifier:
             return Patient.objects.none()
     birth_date, names = parse_date(text)

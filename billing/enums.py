@@ -55,12 +55,12 @@ class FileKind(models.TextChoices):
 
 
 class FileStatus(models.TextChoices):
+    PREPARED = "prepared", "à déposer"
     WRITTEN = "written", "déposé"
     ACKNOWLEDGED = "acknowledged", "acquitté"
     REFUSED = "refused", "refusé"
     IMPORTED = "imported", "importé"
     QUARANTINED = "quarantined", "en quarantaine"
-    DUPLICATE = "duplicate", "déjà reçu"
 
 
 class RecordStatus(models.TextChoices):

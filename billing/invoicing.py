@@ -37,7 +37,9 @@ def make_bill(stay: Stay, lines: list[Line], engagement: Engagement | None) -> B
     amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).first()
     if amo is None:
         return None
-    engaged = {int(number): Decimal(amount) for number, amount in (engagement.line_amounts if engagement else {}).items()}
+    engaged = {
+        int(number): Decimal(amount) for number, amount in (engagement.line_amounts if engagement else {}).items()
+    }
     try:
         shared = share_out(lines, engaged)
     except NotDecided:
@@ -122,9 +124,7 @@ def withdraw_bill(stay: Stay, *, force: bool = False) -> bool:
     if any(invoice.status not in movable for invoice in invoices):
         return False
     for invoice in invoices:
-        invoice.status = (
-            InvoiceStatus.REPLACED if invoice.status == InvoiceStatus.REJECTED else InvoiceStatus.CANCELLED
-        )
+        invoice.status = InvoiceStatus.REPLACED if invoice.status == InvoiceStatus.REJECTED else InvoiceStatus.CANCELLED
         invoice.version += 1
         invoice.save(update_fields=["status", "version"])
     bill.status = BillStatus.REPLACED

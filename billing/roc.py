@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal
 
 from django.utils import timezone
 
@@ -130,5 +129,3 @@ def _prescription_date(call: TeleserviceCall) -> date | None:
     if used == "service":
         return timezone.localdate(call.stay.ended_at) if call.stay.ended_at else care_date(call.stay)
     return call.stay.prescription_date
-
-

@@ -83,7 +83,7 @@ def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: Admissio
     digest = content_digest(lines)
     if last and last.status == CallStatus.REFUSED and last.disposition == Disposition.REFERENT:
         return  # too many simulations: a référent looks at the triggers first
-    if last is None or last.status not in OPEN and last.parameters.get("content") != digest:
+    if last is None or (last.status not in OPEN and last.parameters.get("content") != digest):
         planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
 
 

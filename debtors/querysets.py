@@ -76,6 +76,4 @@ def search_debtors(text: str, kind: DebtorKind = DebtorKind.AMC) -> QuerySet[Deb
 
 
 def directory_entry(amc_number: str, convention: str, csr: str, domain: str) -> DirectoryEntry | None:
-    return DirectoryEntry.objects.filter(
-        amc_number=amc_number, convention=convention, csr=csr, domain=domain
-    ).first()
+    return DirectoryEntry.objects.filter(amc_number=amc_number, convention=convention, csr=csr, domain=domain).first()

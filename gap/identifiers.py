@@ -118,18 +118,18 @@ def parse_nir(text: str) -> Nir:
         raise InvalidIdentifier("Saisissez le numéro de sécurité sociale.", "empty")
     if len(clean) == 13 and _NIR_NUMBER.fullmatch(clean):
         raise InvalidIdentifier(
-            "Il manque la clé : ajoutez les deux derniers chiffres du numéro de sécurité sociale.", "missing_key"
+            "Il manque la clé : ajoutez les deux derniers chiffres du numéro de sécurité sociale.", "missing_key"
         )
     if len(clean) != 15:
         raise InvalidIdentifier(
-            f"Le numéro de sécurité sociale compte 15 caractères, clé comprise : {len(clean)} saisis.", "length"
+            f"Le numéro de sécurité sociale compte 15 caractères, clé comprise : {len(clean)} saisis.", "length"
         )
     number, key = clean[:13], clean[13:]
     if _NIR_NUMBER.fullmatch(number) is None or not (key.isascii() and key.isdigit()):
         raise InvalidIdentifier("Le numéro de sécurité sociale contient un caractère qui n’y a pas sa place.", "format")
     if stdnum_nir.calc_check_digits(number) != key:
         raise InvalidIdentifier(
-            "La clé ne correspond pas au numéro : un chiffre est faux ou deux chiffres sont inversés.", "key"
+            "La clé ne correspond pas au numéro : un chiffre est faux ou deux chiffres sont inversés.", "key"
         )
     return Nir(number, key)
 
@@ -175,7 +175,7 @@ def parse_finess(text: str) -> Finess:
     if not clean:
         raise InvalidIdentifier("Saisissez le numéro FINESS.", "empty")
     if len(clean) != 9:
-        raise InvalidIdentifier(f"Un numéro FINESS compte 9 caractères : {len(clean)} saisis.", "length")
+        raise InvalidIdentifier(f"Un numéro FINESS compte 9 caractères : {len(clean)} saisis.", "length")
     if _FINESS.fullmatch(clean) is None:
         raise InvalidIdentifier("Un numéro FINESS est fait de chiffres (ou commence par 2A ou 2B, en Corse).", "format")
     if clean == "000000000":
@@ -184,7 +184,7 @@ def parse_finess(text: str) -> Finess:
     if finess.is_corsican:
         return Finess(clean, "" if _corsican_key_holds(finess) else "La clé de ce numéro de Corse est à vérifier.")
     if not luhn.is_valid(clean):
-        raise InvalidIdentifier("La clé du numéro FINESS est fausse : vérifiez les chiffres saisis.", "key")
+        raise InvalidIdentifier("La clé du numéro FINESS est fausse : vérifiez les chiffres saisis.", "key")
     return finess
 
 
@@ -209,7 +209,7 @@ def parse_amc_number(text: str) -> str:
     if not (clean.isascii() and clean.isdigit()):
         raise InvalidIdentifier("Un numéro d’AMC est fait de chiffres seulement.", "format")
     if not 8 <= len(clean) <= 10:
-        raise InvalidIdentifier(f"Un numéro d’AMC compte 8 à 10 chiffres : {len(clean)} saisis.", "length")
+        raise InvalidIdentifier(f"Un numéro d’AMC compte 8 à 10 chiffres : {len(clean)} saisis.", "length")
     if not clean.strip("0"):
         raise InvalidIdentifier("Ce numéro d’AMC n’est celui d’aucun organisme.", "unreal")
     return clean.zfill(10)

@@ -182,7 +182,7 @@ def _storage(folder: str) -> dict[str, object]:
             options["endpoint_url"] = endpoint
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     return {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "gap.storage.AtomicFileSystemStorage",
         "OPTIONS": {"location": VAR_DIR / "files" / folder, "base_url": None},
     }
 
@@ -270,9 +270,9 @@ PKI_DIR = env.path("PKI_DIR", default=VAR_DIR / "pki")
 TELESERVICES = {
     "directory_url": env.str("AMC_DIRECTORY_URL", default=""),
     "directory_certificate": env.str("DIRECTORY_CERTIFICATE", default=str(PKI_DIR("client-directory.pem"))),
-    "directory_key": env.str("DIRECTORY_KEY", default=str(PKI_DIR("client-directory.key"))),
+    "directory_key": env.str("DIRECTORY_KEY", default=str(PKI_DIR("client-directory.key.pem"))),
     "services_certificate": env.str("SERVICES_CERTIFICATE", default=str(PKI_DIR("client-services.pem"))),
-    "services_key": env.str("SERVICES_KEY", default=str(PKI_DIR("client-services.key"))),
+    "services_key": env.str("SERVICES_KEY", default=str(PKI_DIR("client-services.key.pem"))),
     "ca_file": env.str("TELESERVICES_CA", default=str(PKI_DIR("ca.pem"))),
     "timeout_connect": env.float("TELESERVICES_TIMEOUT_CONNECT", default=3.0),
     "timeout_read": env.float("TELESERVICES_TIMEOUT_READ", default=10.0),

@@ -49,7 +49,9 @@ def _redis_answers() -> bool:
 def _error(request: HttpRequest, status: int) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(
-            {"type": "about:blank", "title": "Erreur", "status": status}, status=status, content_type="application/problem+json"
+            {"type": "about:blank", "title": "Erreur", "status": status},
+            status=status,
+            content_type="application/problem+json",
         )
     return render(request, f"{status}.html", status=status)
 

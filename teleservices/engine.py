@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -30,7 +31,7 @@ class Claimed:
     stay_id: int
     attempt_id: int
     operation: Operation
-    message_id: str
+    message_id: UUID
     url: str
     request_xml: bytes
     was_in_doubt: bool
@@ -45,6 +46,10 @@ def run(call_id: int) -> None:
         return
     except NotConfigured as problem:
         _end_before_sending(call_id, problem.cause, pointless=False)
+        return
+    except Refused as problem:
+        # Our own message breaks the contract: it was not sent.
+        _end_before_sending(call_id, problem.reason, pointless=False)
         return
     if claimed is not None:
         record(claimed, send(claimed))
@@ -85,9 +90,7 @@ def claim(call_id: int) -> Claimed | None:
         attempt = TeleserviceAttempt.objects.create(
             call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
         )
-    return Claimed(
-        call.pk, call.stay_id, attempt.pk, operation, str(call.message_id), url, request_xml, was_in_doubt
-    )
+    return Claimed(call.pk, call.stay_id, attempt.pk, operation, call.message_id, url, request_xml, was_in_doubt)
 
 
 def send(claimed: Claimed) -> Exchange | CallError:
@@ -200,5 +203,3 @@ def sweep(limit: int = 500) -> int:
     for call in due:
         wake_call(call)
     return len(expired) + len(due)
-
-

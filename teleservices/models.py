@@ -40,9 +40,7 @@ class ReturnCode(models.Model):
         ordering = ["code", "-valid_from"]
         constraints = [
             models.UniqueConstraint(fields=["code", "valid_from"], name="one_code_a_date"),
-            models.UniqueConstraint(
-                fields=["code"], condition=Q(valid_until__isnull=True), name="one_code_in_force"
-            ),
+            models.UniqueConstraint(fields=["code"], condition=Q(valid_until__isnull=True), name="one_code_in_force"),
         ]
 
     def __str__(self) -> str:
@@ -129,18 +127,14 @@ class TeleserviceCall(models.Model):
         ]
         indexes = [
             models.Index(fields=["lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
-            models.Index(
-                fields=["claimed_until"], condition=Q(status=CallStatus.CALLING), name="call_claimed"
-            ),
+            models.Index(fields=["claimed_until"], condition=Q(status=CallStatus.CALLING), name="call_claimed"),
             models.Index(fields=["stay", "-planned_at"], name="call_of_stay"),
             models.Index(
                 fields=["disposition", "finished_at"],
                 condition=Q(status=CallStatus.REFUSED, superseded_at__isnull=True, handled_at__isnull=True),
                 name="call_refused_live",
             ),
-            models.Index(
-                fields=["status", "planned_at"], condition=Q(status__in=OPEN), name="call_open"
-            ),
+            models.Index(fields=["status", "planned_at"], condition=Q(status__in=OPEN), name="call_open"),
         ]
 
     def __str__(self) -> str:
@@ -158,9 +152,7 @@ class TeleserviceAttempt(models.Model):
     number = models.PositiveSmallIntegerField("n°")
     started_at = models.DateTimeField("commencé le")
     duration_ms = models.PositiveIntegerField("durée (ms)", null=True)
-    outcome = models.CharField(
-        "issue", max_length=15, choices=AttemptOutcome.choices, default=AttemptOutcome.STARTED
-    )
+    outcome = models.CharField("issue", max_length=15, choices=AttemptOutcome.choices, default=AttemptOutcome.STARTED)
     url = models.CharField("adresse", max_length=300, blank=True)
     http_status = models.PositiveSmallIntegerField("statut HTTP", null=True)
     reason = models.CharField("raison", max_length=60, blank=True)

@@ -16,7 +16,7 @@ from teleservices import planning
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
-from teleservices.models import ReturnCode, RetryPolicy, TeleserviceCall
+from teleservices.models import RetryPolicy, ReturnCode, TeleserviceCall
 from teleservices.rules.backoff import Backoff, delay
 
 # The dates that a replay may use, in this order, when the prescription date is refused.
@@ -121,9 +121,7 @@ def _replay(call: TeleserviceCall) -> None:
     call.superseded_at = timezone.now()
     call.save()
     parameters = call.parameters | {"prescription": _REPLAYS[following]}
-    planning.plan(
-        call.stay, call.coverage, Operation(call.operation), call.event, parameters=parameters, follows=call
-    )
+    planning.plan(call.stay, call.coverage, Operation(call.operation), call.event, parameters=parameters, follows=call)
 
 
 def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHeader, now: datetime) -> None:
@@ -144,9 +142,7 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
 def rearm_cause(cause: str) -> int:
     """A référent mended the cause: every call that it stopped is due at once. Returns how many."""
     with transaction.atomic():
-        calls = list(
-            TeleserviceCall.objects.select_for_update().filter(status=CallStatus.NEEDS_REFERENT, cause=cause)
-        )
+        calls = list(TeleserviceCall.objects.select_for_update().filter(status=CallStatus.NEEDS_REFERENT, cause=cause))
         now = timezone.now()
         for call in calls:
             call.status, call.not_before = CallStatus.PLANNED, now

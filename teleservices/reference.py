@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from teleservices.models import ReturnCode, RetryPolicy
+from teleservices.models import RetryPolicy, ReturnCode
 
 DATA = Path(__file__).parent / "data"
 SINCE = date(2020, 1, 1)

@@ -11,7 +11,9 @@ from django.test import Client
 
 from accounts.enums import Role, Scope
 from accounts.models import ApiClient, Establishment, RoleAssignment, User
+from teleservices import client
 from tests.factories import EstablishmentFactory
+from tests.simulator_process import SimulatorProcess
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -22,7 +24,7 @@ def _files_of_its_own(settings, tmp_path: Path) -> None:
     for name in ("default", "cards", "exchange"):
         settings.STORAGES = settings.STORAGES | {
             name: {
-                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "BACKEND": "gap.storage.AtomicFileSystemStorage",
                 "OPTIONS": {"location": tmp_path / "files" / name, "base_url": None},
             }
         }
@@ -102,3 +104,25 @@ def no_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
+        yield process
+
+
+@pytest.fixture
+def simulator(simulator_process: SimulatorProcess, settings) -> Iterator[SimulatorProcess]:
+    """The other side of the wire, a real process, with no scenario left by another test; the application calls it."""
+    simulator_process.clear_scenarios()
+    files = simulator_process.client_files
+    settings.TELESERVICES = settings.TELESERVICES | {
+        "directory_url": simulator_process.directory_url,
+        "timeout_connect": 2.0,
+        "timeout_read": 3.0,
+        **{name: str(path) for name, path in files.items()},
+    }
+    client.forget()
+    yield simulator_process
+    client.forget()

@@ -146,5 +146,3 @@ class DirectoryEntryFactory(factory.django.DjangoModelFactory):
     domain = Domain.MCO
     found = True
     answered_at = factory.LazyFunction(timezone.now)
-
-

@@ -132,5 +132,3 @@ class Rights(models.Model):
 
     def __str__(self) -> str:
         return f"droits {self.pk} {self.status}"
-
-

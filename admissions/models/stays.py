@@ -117,9 +117,7 @@ class Stay(models.Model):
             models.Index(fields=["patient", "-planned_start_at"], name="stay_of_patient"),
             models.Index(fields=["status", "planned_start_at"], name="stay_by_status"),
             models.Index(fields=["establishment", "planned_start_at"], name="stay_arrivals"),
-            models.Index(
-                fields=["ended_at"], condition=Q(status=StayStatus.DISCHARGED), name="stay_discharged_open"
-            ),
+            models.Index(fields=["ended_at"], condition=Q(status=StayStatus.DISCHARGED), name="stay_discharged_open"),
         ]
 
     def __str__(self) -> str:

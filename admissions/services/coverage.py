@@ -167,7 +167,9 @@ def apply_rights(stay_id: int, coverage_id: int, **answer: Any) -> Rights:
     return Rights.objects.create(stay_id=stay_id, coverage_id=coverage_id, care_date=care_date(stay), **answer)
 
 
-def rights_undetermined(stay_id: int, coverage_id: int, reason: str, code: str = "", at: datetime | None = None) -> Rights:
+def rights_undetermined(
+    stay_id: int, coverage_id: int, reason: str, code: str = "", at: datetime | None = None
+) -> Rights:
     """The payer did not answer, or what it says decides nothing: neither open nor closed."""
     return apply_rights(
         stay_id,
@@ -237,9 +239,7 @@ def _cover(
     return _replace(stay, CoverageKind.AMC, 1, values, actor)
 
 
-def _replace(
-    stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor
-) -> tuple[Coverage, bool]:
+def _replace(stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor) -> tuple[Coverage, bool]:
     """Put a coverage in force in place of those it overlaps. Returns it, and whether it was already so."""
     present = Coverage.objects.select_for_update().filter(patient=stay.patient_id, kind=kind, rank=rank, active=True)
     start, end = values["valid_from"], values["valid_until"]

@@ -115,7 +115,7 @@ def _write(patient: Patient, traits: Traits) -> None:
     patient.email = traits.email.strip()
     if traits.nir.strip():
         try:
-            patient.nir = parse_nir(traits.nir).full
+            patient.nir = parse_nir(traits.nir).value
         except InvalidIdentifier as problem:
             raise Refused(
                 problem.message_fr, todo="Corrigez le numéro, ou laissez-le vide s’il est inconnu.", field="nir"

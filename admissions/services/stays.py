@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -123,9 +123,7 @@ def admit(stay_id: int, at: datetime, actor: Actor, *, room: str = "", bed: str 
         if stay.planned_end_at and stay.planned_end_at < at:
             stay.planned_end_at = None
         _save(stay, actor)
-        Movement.objects.create(
-            stay=stay, unit=stay.unit, room=room, bed=bed, started_at=at, created_by=actor.user
-        )
+        Movement.objects.create(stay=stay, unit=stay.unit, room=room, bed=bed, started_at=at, created_by=actor.user)
         record_event(stay, EventKind.STAY_ADMITTED, actor, occurred_at=at)
     return stay
 

@@ -4,7 +4,7 @@ SUMS = """
 create function billing_check_sums() returns trigger language plpgsql as $$
 declare
     wrong record;
-    of_bill bigint := case when tg_table_name = 'billing_bill' then new.id else new.bill_id end;
+    of_bill bigint := to_jsonb(new) ->> case when tg_table_name = 'billing_bill' then 'id' else 'bill_id' end;
 begin
     -- The live invoices of a current bill are its shares, payer by payer: AMO + AMC + patient = total.
     select bill.id, owed.payer, owed.share, coalesce(sum(invoice.amount), 0) as invoiced
@@ -28,7 +28,7 @@ end $$;
 
 create function billing_check_lines() returns trigger language plpgsql as $$
 declare
-    of_invoice bigint := case when tg_table_name = 'billing_invoice' then new.id else new.invoice_id end;
+    of_invoice bigint := to_jsonb(new) ->> case when tg_table_name = 'billing_invoice' then 'id' else 'invoice_id' end;
 begin
     if exists (
         select 1 from billing_invoice invoice

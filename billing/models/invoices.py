@@ -48,9 +48,7 @@ class Bill(models.Model):
             models.CheckConstraint(
                 condition=Q(amo_share__gte=0, amc_share__gte=0, patient_share__gte=0), name="shares_are_not_negative"
             ),
-            models.UniqueConstraint(
-                fields=["stay"], condition=Q(status=BillStatus.CURRENT), name="one_current_bill"
-            ),
+            models.UniqueConstraint(fields=["stay"], condition=Q(status=BillStatus.CURRENT), name="one_current_bill"),
         ]
 
     def __str__(self) -> str:
@@ -73,6 +71,8 @@ class Invoice(models.Model):
     replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replaced_by")
     rejection_code = models.CharField("code de rejet", max_length=10, blank=True)
     rejection_label = models.CharField("motif de rejet", max_length=200, blank=True)
+    # Why it can't leave yet (a NIR is missing…): it is tried again at each sending.
+    blocked_reason = models.CharField("ne peut pas partir", max_length=200, blank=True)
     created_at = models.DateTimeField("émise le", auto_now_add=True)
     sent_at = models.DateTimeField("envoyée le", null=True)
     acknowledged_at = models.DateTimeField("reçue le", null=True)

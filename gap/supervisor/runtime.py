@@ -58,9 +58,7 @@ class Runtime:
         return path.read_text()
 
     def start(self, name: str, command: list[str], *, patience_s: float = 10.0) -> Child:
-        child = Child(
-            name, command, log=self.logs / f"{name}.log", env=self.environment, patience_s=patience_s
-        )
+        child = Child(name, command, log=self.logs / f"{name}.log", env=self.environment, patience_s=patience_s)
         self.children.append(child)
         return child
 

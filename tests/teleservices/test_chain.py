@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def patient(simulator):
     patient = PatientFactory()
     AmoCoverageFactory(patient=patient)
-    CoverageFactory(patient=patient, convention="RO", debtor=DebtorFactory(amc_number="0099000101"))
+    CoverageFactory(patient=patient, convention="RO", debtor=DebtorFactory(amc_number="0099000104"))
     return patient
 
 
@@ -86,7 +86,7 @@ def test_a_patient_without_complementary_is_billed_to_the_amo_and_themselves(sim
 
 
 def test_a_contract_ended_closes_the_rights_and_bills_without_the_amc(patient, simulator) -> None:
-    simulator.control("POST", "/scenario", {"amc": "0099000101", "operation": "IDB", "behaviour": "code:RC15"})
+    simulator.control("POST", "/scenario", {"amc": "0099000104", "operation": "IDB", "behaviour": "code:RC15"})
     stay = preadmit(patient)
     settle()
     stays.admit(stay.pk, stay.planned_start_at, SYSTEM)

@@ -1,0 +1,13 @@
+from celery import shared_task
+
+from billing import lots, returns
+
+
+@shared_task
+def send_lots() -> None:
+    lots.send_lots()
+
+
+@shared_task
+def import_returns() -> None:
+    returns.import_returns()
