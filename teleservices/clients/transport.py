@@ -1,8 +1,8 @@
 """HTTPS with mutual TLS for the teleservices: pinned trust, kept connections, hard limits, and exact failures.
 
 Directly on urllib3, which requests is made of: nothing of the environment is used (no proxy, no CA bundle, no netrc),
-no cookie is kept, no redirect is followed, nothing is retried. TLS 1.2 or more. An answer is read up to a size and to an
-instant, whatever pace the other side chooses.
+no cookie is kept, no redirect is followed, nothing is retried. TLS 1.2 or more. An answer is read up to a size and to
+an instant, whatever pace the other side chooses.
 """
 
 from __future__ import annotations

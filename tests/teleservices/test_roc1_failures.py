@@ -10,7 +10,7 @@ import pytest
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.messages import Operation
-from tests.raw_server import RawServer, envelope, http_response
+from tests.raw_server import RawServer, envelope, http_response, read_request
 from tests.roc_messages import AMC, calculation_request, directory_request, rights_request
 from tests.simulator_process import SimulatorProcess
 
@@ -133,7 +133,7 @@ def test_an_address_that_cannot_be_read_is_not_sent(roc1_client, url):
 
 def test_an_answer_that_is_not_http_is_invalid(roc1_client, roc1_simulator):
     def speak(connection):
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(b"220 mail.example ESMTP\r\n\r\n")
 
     with RawServer(speak, tls=roc1_simulator.pki) as server, pytest.raises(InvalidAnswer) as caught:
