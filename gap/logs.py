@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,12 +22,25 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def name_the_fault(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """An exception as its type and its frames. Its message may repeat a value of a row: it is left out."""
+    given = event.pop("exc_info", None)
+    if not given:
+        return event
+    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else sys.exc_info()[1]
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        event["fault"] = type(error).__name__
+        event["frames"] = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return event
+
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso"),
-    structlog.processors.format_exc_info,
+    name_the_fault,
     redact,
 ]
 

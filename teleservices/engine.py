@@ -70,7 +70,7 @@ def claim(call_id: int) -> Claimed | None:
         operation = Operation(call.operation)
         if call.in_doubt:
             # What may have been received must be sent again as it was, to the letter.
-            previous = call.attempts.exclude(request_xml=None).first()
+            previous = call.attempts.filter(request_xml__isnull=False).first()
             assert previous is not None and previous.request_xml is not None
             url, request_xml = previous.url, previous.request_xml
         else:
