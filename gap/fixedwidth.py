@@ -154,7 +154,7 @@ class FieldSpec:
         if not isinstance(value, date):
             raise _Refused("not_date", "une date est attendue.")
         if self.length == 6:
-            return f"{value.year % 100:02d}{value.month:02d}{value.day:02d}"
+            return f"{value.year % 100:02d}{value.month:02d}{value.day:02d}"
         if self.format == "AAAAMMJJ":
             return f"{value.year:04d}{value.month:02d}{value.day:02d}"
         return f"{value.day:02d}{value.month:02d}{value.year:04d}"

@@ -70,14 +70,14 @@ class Reader:
                     self._say("L’enregistrement de fin est illisible.")
                     yield self._faulty(record)
             elif record.record_type == "000":
-                self._say("Un second en-tête se trouve dans le fichier : deux fichiers ont été mis bout à bout.")
+                self._say("Un second en-tête se trouve dans le fichier : deux fichiers ont été mis bout à bout.")
                 yield self.error(record.line, "second_header", "en-tête au milieu du fichier.")
             else:
                 self.details += 1
                 self.control = zlib.crc32(record.raw + b"\n", self.control)
                 yield self._faulty(record) if record.errors else record
         if self.trailer is None:
-            self._say(f"Le fichier est coupé : il s’arrête à la ligne {self.last_line}, sans enregistrement de fin.")
+            self._say(f"Le fichier est coupé : il s’arrête à la ligne {self.last_line}, sans enregistrement de fin.")
 
     def check_end(self, expected: Mapping[str, tuple[Value, str]]) -> None:
         """Compare the trailer's fields with what was read: field → (value read, sentence when it differs)."""
@@ -90,7 +90,7 @@ class Reader:
             if self.trailer.values[name] != value:
                 self._say(sentence)
         if self.trailer.values["control"] != self.control:
-            self._say("La somme de contrôle ne correspond pas : le contenu a été altéré en route.")
+            self._say("La somme de contrôle ne correspond pas : le contenu a été altéré en route.")
 
     def error(self, line: int, reason: str, message_fr: str) -> RecordError:
         """Count and return an unusable line."""

@@ -127,7 +127,7 @@ def _verdict(header: ReturnHeader, reader: Reader, totals: _Totals) -> FileVerdi
     )
     reasons = list(reader.reasons)
     if not totals.numbered:
-        reasons.append("La numérotation des enregistrements a un trou : il manque des lignes.")
+        reasons.append("La numérotation des enregistrements a un trou : il manque des lignes.")
     return FileVerdict(not reasons, header.kind, header, reader.details, reader.errors, totals.total, tuple(reasons))
 
 
@@ -230,7 +230,7 @@ def write_return(header: ReturnHeader, records: Iterable[Record], file: BinaryIO
         },
     )
     count, total = 0, ZERO
-    for count, record in enumerate(records, start=1):  # noqa: B007 (count is the trailer's)
+    for count, record in enumerate(records, start=1):
         record_type, values = _fields(record)
         writer.write(record_type, {"record_number": count, **values})
         if isinstance(record, LotAcknowledgement | InvoicePayment):

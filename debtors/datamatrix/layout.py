@@ -27,7 +27,7 @@ DOMAINS: Final = ("MCO", "SMR", "PSY", "HAD")
 CURRENT_LAYOUT: Final = "ATP1"
 
 _FOLDER: Final = Path(__file__).parent
-_AIM: Final = re.compile(r"^\]d[0-6]")
+_AIM: Final = re.compile(r"^(?:\]d[0-6][ \t]*)+")
 _LINE_END: Final = re.compile(r"[\r\n]+")
 _CONVENTION: Final = re.compile(r"(?:(?P<domain>MCO|SMR|PSY|HAD|\*)(?:\.(?P<kind>[ES]))?:)?(?P<code>[A-Z]{2})")
 _CSR: Final = re.compile(r"[A-Z0-9?]*")
@@ -145,7 +145,7 @@ def parse(text: str) -> ReadCard:
     content = readings[0]
     if any(content.upper().startswith(name) for name in _layouts()):
         return _unreadable(
-            content, "", "Le lecteur n’a pas transmis les séparateurs de la carte : faites revoir son réglage."
+            content, "", "Le lecteur n’a pas transmis les séparateurs de la carte : faites revoir son réglage."
         )
     return ReadCard(content, recognised=False) if content else _unreadable("", "", "Rien n’a été lu.")
 
@@ -241,9 +241,9 @@ def _read_fields(content: str, name: str) -> ReadCard:
     specs = _layouts()[name]
     values = content.split(GS)[1:]
     if name + GS in content[len(name) :]:
-        return _unreadable(content, name, "Deux cartes ont été lues à la suite : scannez une seule carte.")
+        return _unreadable(content, name, "Deux cartes ont été lues à la suite : scannez une seule carte.")
     if len(values) < len(specs):
-        return _unreadable(content, name, "La carte n’est lue qu’en partie : scannez-la de nouveau.")
+        return _unreadable(content, name, "La carte n’est lue qu’en partie : scannez-la de nouveau.")
     if len(values) > len(specs):
         return _unreadable(content, name, "La carte contient plus de zones que prévu.")
     read: dict[str, object] = {}
@@ -252,7 +252,7 @@ def _read_fields(content: str, name: str) -> ReadCard:
         try:
             read[spec["field"]] = _read_value(spec, value)
         except ValueError:
-            problems.append(f"La zone « {spec['label']} » de la carte est illisible.")
+            problems.append(f"La zone « {spec['label']} » de la carte est illisible.")
     fields = CardFields(**read)  # type: ignore[arg-type]
     if fields.valid_from and fields.valid_until and fields.valid_until < fields.valid_from:
         problems.append("La période de validité de la carte finit avant de commencer.")

@@ -1,0 +1,64 @@
+"""What reading an image gives, and the sentences that tell why it gave nothing. No image library here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a reading ended."""
+
+    DECODED = "decoded"
+    NOT_AN_IMAGE = "not_an_image"
+    HEIC = "heic"
+    FILE_TOO_LARGE = "file_too_large"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    DAMAGED = "damaged"
+    PROTECTED_PDF = "protected_pdf"
+    NO_CODE = "no_code"
+    OTHER_CODE = "other_code"
+    SEVERAL_CODES = "several_codes"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    BUSY = "busy"
+
+
+MESSAGES_FR = {
+    Outcome.DECODED: "",
+    Outcome.NOT_AN_IMAGE: "Ce fichier n’est ni une image (PNG, JPEG, WEBP) ni un PDF.",
+    Outcome.HEIC: "Les photos HEIC ne sont pas lues : enregistrez la photo en JPEG, ou photographiez la carte ici.",
+    Outcome.FILE_TOO_LARGE: "Ce fichier dépasse 10 Mo : envoyez seulement la carte.",
+    Outcome.TOO_MANY_PIXELS: "Cette image dépasse 40 millions de points : reprenez la photo en qualité réduite.",
+    Outcome.DAMAGED: "Ce fichier est abîmé ou incomplet : envoyez-le de nouveau, ou reprenez la photo.",
+    Outcome.PROTECTED_PDF: "Ce PDF est protégé par un mot de passe : imprimez-le puis scannez la carte.",
+    Outcome.NO_CODE: "Aucun datamatrix n’a été trouvé : cadrez le code de près, à plat et sans reflet.",
+    Outcome.OTHER_CODE: "Le code trouvé n’est pas le datamatrix de la carte : cadrez le petit carré de points.",
+    Outcome.SEVERAL_CODES: "Plusieurs datamatrix ont été trouvés : cadrez une seule carte.",
+    Outcome.TIMEOUT: "La lecture a pris trop de temps : cadrez seulement la carte, ou scannez-la.",
+    Outcome.CRASHED: "Ce fichier n’a pas pu être lu : reprenez la photo, ou scannez la carte.",
+    Outcome.BUSY: "Le lecteur de cartes est occupé : recommencez dans un instant.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """`content`: text of the symbol, as it is (give it to `parse`). `reader`: who decoded it. `page`: of a PDF, from 1.
+
+    `message_fr` is empty when decoded; `note_fr` says what was left out (pages).
+    """
+
+    outcome: Outcome
+    content: str = field(default="", repr=False)
+    reader: str = ""
+    milliseconds: float = 0.0
+    page: int = 0
+    note_fr: str = ""
+
+    @property
+    def decoded(self) -> bool:
+        return self.outcome is Outcome.DECODED
+
+    @property
+    def message_fr(self) -> str:
+        return MESSAGES_FR[self.outcome]
