@@ -86,7 +86,8 @@ def without_addresses(lock: dict[str, Any]) -> dict[str, Any]:
 
 def manifest(root: Path = ROOT) -> str:
     """Lines `sha256  path` of every sealed file, as `sha256sum -c` reads them from the root of the repository."""
-    files = [path for place in SEALED for path in ([root / place] if (root / place).is_file() else (root / place).rglob("*"))]
+    places = [root / place for place in SEALED]
+    files = [*places, *(path for place in places for path in place.rglob("*"))]
     sealed = sorted(path for path in files if path.is_file() and path != root / MANIFEST)
     return "".join(f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(root).as_posix()}\n" for p in sealed)
 

@@ -1,0 +1,12 @@
+// The behaviour of every page. The scanner comes first: it looks at a key before anything else does.
+
+import * as scanner from "./scanner.js";
+import * as drop from "./drop.js";
+import * as guard from "./guard.js";
+import * as keys from "./keys.js";
+import * as list from "./list.js";
+import * as draft from "./draft.js";
+import * as live from "./live.js";
+import * as choice from "./choice.js";
+
+for (const part of [scanner, drop, guard, keys, list, draft, live, choice]) part.start();

@@ -1,0 +1,101 @@
+// What updates by itself: final states are said once, a lost connection is told and retried, a lost session leads back
+// to the sign-in page and returns here.
+
+import { announce, clearNotice, clock, isSignedOut, notice } from "./dom.js";
+
+const said = new Set();
+let lastAnswer = clock();
+let lost = false;
+
+function sentenceOf(element) {
+  return element.dataset.announce || element.textContent;
+}
+
+function markOf(element) {
+  return `${element.id || element.closest("[id]")?.id || ""}|${sentenceOf(element).trim()}`;
+}
+
+/** Elements with data-announce are in a final state: the server leaves the attribute out while things still move. */
+function announceIn(root) {
+  if (!root?.querySelectorAll) return;
+  const found = [...root.querySelectorAll("[data-announce]")];
+  if (root.matches?.("[data-announce]")) found.unshift(root);
+  for (const element of found) {
+    const mark = markOf(element);
+    if (said.has(mark)) continue;
+    said.add(mark);
+    announce(sentenceOf(element));
+  }
+}
+
+function isPolling(element) {
+  return /\bevery\b/.test(element?.getAttribute?.("hx-trigger") ?? "");
+}
+
+function showLost(element) {
+  element.classList.add("is-stale");
+  const bar = document.getElementById("connection");
+  if (!bar) return;
+  bar.querySelector("[data-connection-text]").textContent =
+    `Connexion perdue, dernière mise à jour à ${lastAnswer}. La page réessaie seule.`;
+  bar.hidden = false;
+  if (!lost) announce(`Connexion perdue, dernière mise à jour à ${lastAnswer}.`);
+  lost = true;
+}
+
+function showFound() {
+  lastAnswer = clock();
+  if (!lost) return;
+  lost = false;
+  document.getElementById("connection").hidden = true;
+  for (const element of document.querySelectorAll(".is-stale")) element.classList.remove("is-stale");
+  announce("Connexion rétablie.");
+}
+
+/** An action that got no answer, or a wrong one. What a person typed is still on the page. */
+function showFailed(status) {
+  const sentences = {
+    0: "Le serveur n’a pas répondu. Votre saisie est gardée sur cette page. Réessayez dans un instant.",
+    403: "Cette action n’est pas ouverte à votre rôle. Rien n’a changé. Adressez-vous à votre référent.",
+    404: "Cet élément n’existe plus. Rien n’a changé. Rechargez la page pour voir son état.",
+    413: "Ce fichier est trop lourd. Rien n’a été envoyé. Choisissez-en un de moins de 10 Mo.",
+    429: "Trop de demandes en peu de temps. Rien n’a changé. Réessayez dans une minute.",
+  };
+  const fallback = "Le serveur n’a pas pu traiter la demande. Votre saisie est gardée sur cette page. Réessayez ; si cela se répète, prévenez votre référent.";
+  notice("request", "stop", sentences[status] ?? fallback);
+}
+
+function failed({ detail }) {
+  const element = detail.elt;
+  if (element?.id === "scan-result" || (detail.xhr && isSignedOut(detail.xhr))) return;
+  const status = detail.xhr?.status ?? 0;
+  if (isPolling(element)) showLost(element);
+  else showFailed(status);
+}
+
+/** A session that is over answers with the sign-in page: go there, and come back to this page. */
+function leaveIfSignedOut(event) {
+  const signIn = document.body.dataset.signInUrl;
+  if (!signIn || !isSignedOut(event.detail.xhr)) return;
+  event.preventDefault();
+  location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+export function start() {
+  for (const element of document.querySelectorAll("[data-announce]")) said.add(markOf(element));
+  document.addEventListener("htmx:beforeSwap", leaveIfSignedOut);
+  document.addEventListener("htmx:afterSettle", ({ detail }) => announceIn(detail.elt));
+  document.addEventListener("htmx:oobAfterSwap", ({ detail }) => announceIn(detail.target));
+  document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:timeout", failed);
+  document.addEventListener("htmx:responseError", failed);
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.successful) return;
+    clearNotice("request");
+    showFound();
+  });
+  // A tab that nobody looks at asks for nothing; it asks again when looked at, at the next beat.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isPolling(event.detail.elt)) event.preventDefault();
+  });
+}
