@@ -1,0 +1,157 @@
+"""Cards, coverages and associations: a scan finds its debtor, an unknown one teaches the table."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from django.utils import timezone
+
+from admissions.enums import CoverageKind, EventKind, StayKind
+from admissions.errors import Refused
+from admissions.events import SYSTEM, Actor
+from admissions.models import Card, Coverage
+from admissions.querysets import coverages_on
+from admissions.services import coverage as coverages
+from admissions.services import stays
+from debtors.datamatrix import CardFields, Convention, encode, parse
+from debtors.enums import AssociationStatus, MatchLevel
+from debtors.models import DatamatrixAssociation
+from tests.factories import AssociationFactory, DebtorFactory, FundFactory, PatientFactory, UnitFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def card_text(
+    amc="0099000104", *, until: date | None = None, since: date | None = None, member="08441927", csr=""
+) -> str:
+    year = timezone.localdate().year
+    return encode(
+        CardFields(
+            valid_from=since or date(year - 1, 1, 1),
+            valid_until=until or date(year + 1, 12, 31),
+            amc_number=amc,
+            conventions=(Convention("RO"),),
+            csr=csr,
+            member_number=member,
+        )
+    )
+
+
+@pytest.fixture
+def stay():
+    unit = UnitFactory()
+    plan = stays.StayPlan(kind=StayKind.FULL, unit=unit, planned_start_at=timezone.now())
+    return stays.preadmit(PatientFactory(), unit.establishment, plan, SYSTEM)
+
+
+def read(stay, text: str):
+    return coverages.read_card(stay, parse(text), "douchette", SYSTEM)
+
+
+def test_a_known_card_covers_the_patient_without_a_question(stay) -> None:
+    association = AssociationFactory(debtor=DebtorFactory(amc_number="0099000104"), convention="RO")
+    outcome = read(stay, card_text())
+    assert outcome.coverage is not None
+    assert (outcome.coverage.debtor, outcome.level) == (association.debtor, MatchLevel.CSR)
+    assert outcome.coverage.member_number == "08441927"
+    association.refresh_from_db()
+    assert association.use_count == 1
+    assert stay.events.filter(kind=EventKind.COVERAGE_CHANGED).count() == 1
+
+
+def test_the_same_card_scanned_again_changes_nothing_and_calls_nobody(stay) -> None:
+    AssociationFactory(debtor=DebtorFactory(amc_number="0099000104"), convention="RO")
+    read(stay, card_text())
+    outcome = read(stay, card_text() * 2)
+    assert outcome.unchanged and "rien n’a changé" in outcome.message
+    assert Card.objects.count() == Coverage.objects.count() == 1
+    assert stay.events.filter(kind=EventKind.COVERAGE_CHANGED).count() == 1
+
+
+def test_an_unknown_card_asks_once_and_the_choice_is_learnt_to_validate(stay, agent) -> None:
+    debtor = DebtorFactory(amc_number="0099000104")
+    outcome = read(stay, card_text())
+    assert outcome.needs_choice and not outcome.choices
+    coverages.choose_debtor(stay, outcome.card, debtor, Actor(user=agent))
+    learnt = DatamatrixAssociation.objects.get()
+    assert (learnt.status, learnt.created_by, learnt.amc_number) == (AssociationStatus.TO_VALIDATE, agent, "0099000104")
+    other = PatientFactory()
+    plan = stays.StayPlan(kind=StayKind.FULL, unit=stay.unit, planned_start_at=timezone.now())
+    second = stays.preadmit(other, stay.establishment, plan, SYSTEM)
+    assert read(second, card_text(member="99120001")).coverage.debtor == debtor
+
+
+def test_choosing_another_debtor_marks_the_first_association_to_verify(stay, agent) -> None:
+    first = AssociationFactory(debtor=DebtorFactory(amc_number="0099000104"), convention="RO")
+    outcome = read(stay, card_text())
+    coverages.choose_debtor(stay, outcome.card, DebtorFactory(), Actor(user=agent))
+    first.refresh_from_db()
+    assert first.status == AssociationStatus.TO_VERIFY
+    assert DatamatrixAssociation.objects.filter(status=AssociationStatus.TO_VALIDATE).count() == 1
+
+
+def test_several_centres_give_a_short_list_most_used_first(stay) -> None:
+    for uses in (3, 12):
+        AssociationFactory(
+            debtor=DebtorFactory(multiple_centres=True),
+            amc_number="0099000104",
+            convention="RO",
+            multiple_centres=True,
+            use_count=uses,
+        )
+    outcome = read(stay, card_text())
+    assert outcome.coverage is None
+    assert [choice.use_count for choice in outcome.choices] == [12, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (lambda: card_text(until=timezone.localdate() - timedelta(days=1)), "n’est plus valable"),
+        (lambda: card_text(since=timezone.localdate() + timedelta(days=1)), "ne sera valable"),
+        (lambda: "https://exemple.invalid/menu", "n’a pas la forme"),
+        (lambda: card_text()[:14], "n’a pas la forme"),
+    ],
+)
+def test_a_card_that_cannot_serve_is_kept_and_says_why(stay, text, said: str) -> None:
+    outcome = read(stay, text())
+    assert said in outcome.message
+    assert Card.objects.count() == 1 and not Coverage.objects.exists()
+
+
+def test_a_card_valid_until_today_still_serves(stay) -> None:
+    AssociationFactory(debtor=DebtorFactory(amc_number="0099000104"), convention="RO")
+    assert read(stay, card_text(until=timezone.localdate())).coverage is not None
+
+
+def test_a_new_amc_ends_the_former_one_the_day_before_and_past_stays_keep_theirs(stay) -> None:
+    old, new = DebtorFactory(), DebtorFactory()
+    start = timezone.localdate() - timedelta(days=200)
+    coverages.declare_coverage(stay, old, SYSTEM, valid_from=start)
+    change = timezone.localdate() - timedelta(days=10)
+    coverages.declare_coverage(stay, new, SYSTEM, valid_from=change)
+    patient = stay.patient_id
+    assert coverages_on(patient, change - timedelta(days=1), CoverageKind.AMC).get().debtor == old
+    assert coverages_on(patient, timezone.localdate(), CoverageKind.AMC).get().debtor == new
+
+
+def test_the_last_day_of_a_coverage_is_included(stay) -> None:
+    today = timezone.localdate()
+    coverages.declare_coverage(stay, FundFactory(), SYSTEM, valid_from=today, valid_until=today)
+    assert coverages_on(stay.patient_id, today, CoverageKind.AMO).exists()
+    assert not coverages_on(stay.patient_id, today + timedelta(days=1)).exists()
+
+
+def test_a_member_number_of_odd_characters_is_refused(stay) -> None:
+    coverage = coverages.declare_coverage(stay, DebtorFactory(), SYSTEM, valid_from=timezone.localdate())
+    with pytest.raises(Refused, match="lettres et des chiffres"):
+        coverages.enter_member_number(coverage.pk, "12;drop", SYSTEM)
+
+
+def test_a_card_of_another_patient_is_not_taken(stay) -> None:
+    outcome = read(stay, card_text())
+    plan = stays.StayPlan(kind=StayKind.FULL, unit=stay.unit, planned_start_at=timezone.now())
+    other = stays.preadmit(PatientFactory(), stay.establishment, plan, SYSTEM)
+    with pytest.raises(Refused, match="autre patient"):
+        coverages.choose_debtor(other, outcome.card, DebtorFactory(), SYSTEM)
