@@ -1,0 +1,59 @@
+"""Real processes against the test's own database: what happens when several desks and workers do the same at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Every process waits for the same instant, so that they truly meet.
+_PROLOGUE = """
+import os, sys, time
+import django
+django.setup()
+from django.db import connection, transaction
+connection.ensure_connection()
+rank = int(sys.argv[1])
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+"""
+
+
+def run_together(script: str, count: int, *, seconds: float = 60) -> list[str]:
+    """Run `script` in `count` processes that start together; `rank` tells each which it is. Returns their outputs.
+
+    Raises AssertionError with the error of the first that failed.
+    """
+    import time
+
+    database = connection.settings_dict
+    host = database["HOST"].replace("/", "%2F")
+    user = database["USER"] or ""
+    secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
+    port = f":{database['PORT']}" if database["PORT"] else ""
+    environment = os.environ | {
+        "DATABASE_URL": f"postgres://{user}{secret}@{host}{port}/{database['NAME']}",
+        "DJANGO_SETTINGS_MODULE": "gap.settings",
+    }
+    start = time.time() + 2.5
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _PROLOGUE + script, str(rank), str(start)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    outputs = []
+    for process in running:
+        output, errors = process.communicate(timeout=seconds)
+        assert process.returncode == 0, errors
+        outputs.append(output.strip())
+    return outputs
