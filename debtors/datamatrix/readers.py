@@ -173,7 +173,9 @@ def _zxing(grey: Grey, reader: str) -> ReadingResult | None:
     import zxingcpp
 
     barcodes = zxingcpp.read_barcodes(
-        _buffer(grey), formats=zxingcpp.BarcodeFormat.DataMatrix, text_mode=zxingcpp.TextMode.Plain
+        _buffer(grey),
+        formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.DataMatrix]),
+        text_mode=zxingcpp.TextMode.Plain,
     )
     contents = list(dict.fromkeys(filter(None, map(_content, barcodes))))
     if not contents:
