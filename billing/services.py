@@ -90,6 +90,8 @@ def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: Admissio
 def _settle_content(stay: Stay, coverage: Coverage | None, lines: list[Line], event: AdmissionEvent) -> None:
     digest = content_digest(lines)
     engagement = stay.engagements.filter(status=EngagementStatus.IN_FORCE).select_related("call").first()
+    if engagement and stay.calls.filter(operation=Operation.DEL, status__in=OPEN).exists():
+        return  # it is being given up: what follows waits for the answer
     if engagement:
         same = engagement.call.parameters.get("content") == digest
         if same and coverage and engagement.coverage_id == coverage.pk:
