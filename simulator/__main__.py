@@ -28,15 +28,16 @@ from simulator.services import Services
 from simulator.store import Store
 
 _JOIN_SECONDS = 5
+_STOPPING = {signal.SIGTERM, signal.SIGINT}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until a signal. 0: stopped as asked; 1: a part of it died, and the rest was stopped."""
     options = _options(arguments)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-
+    # Blocked here and in every thread to come, then waited for: a handler that sets an event would wait for itself if a
+    # second signal came while it holds the event's lock.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
     store, catalogue, journal = Store(options.state), load_catalogue(), Journal()
     scenarios = Scenarios(catalogue)
     server = TlsServer((options.host, options.port), _context(options.pki), stop)
@@ -53,12 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
     if options.exchange is not None:
         works["transport"] = _transport(options.exchange, store, stop)
     threads = [
-        threading.Thread(target=_run, args=(work, stop, failed), name=name, daemon=True) for name, work in works.items()
+        threading.Thread(target=_run, args=(work, failed), name=name, daemon=True) for name, work in works.items()
     ]
     for thread in threads:
         thread.start()
     _write_ports(options.port_file, {"port": server.port, "control_port": control.port, "base_url": base_url})
-    stop.wait()
+    signal.sigwait(_STOPPING)
+    stop.set()
     for listening in (server, control):
         listening.shutdown()
         listening.server_close()
@@ -92,15 +94,14 @@ def _transport(folder: Path, store: Store, stop: threading.Event) -> Callable[[]
     return lambda: run_loop(folder, store, stop)
 
 
-def _run(work: Callable[[], None], stop: threading.Event, failed: threading.Event) -> None:
+def _run(work: Callable[[], None], failed: threading.Event) -> None:
     """A part that dies stops the whole, loudly: half a simulator would only confuse."""
     try:
         work()
-    except BaseException:
+    except Exception:
         traceback.print_exc()
         failed.set()
-        stop.set()
-        raise SystemExit(1) from None
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _write_ports(path: Path, ports: dict[str, object]) -> None:
@@ -111,4 +112,9 @@ def _write_ports(path: Path, ports: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # Not sys.exit: connections still open have threads inside OpenSSL, which must not be torn down under them. What
+    # matters is committed and closed already.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
