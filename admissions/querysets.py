@@ -111,3 +111,9 @@ def care_date(stay: Stay) -> date:
 
 def latest_rights(stay_id: int, coverage_id: int) -> Rights | None:
     return Rights.objects.filter(stay=stay_id, coverage=coverage_id).first()
+
+
+def latest_rights_of_stay(stay_id: int) -> dict[int, Rights]:
+    """The last answer on each coverage of a stay, by coverage id: one query however many coverages."""
+    answers = Rights.objects.filter(stay=stay_id).order_by("coverage_id", "-answered_at", "-pk")
+    return {rights.coverage_id: rights for rights in answers.distinct("coverage_id")}

@@ -1,3 +1,40 @@
-from django.urls import URLPattern
+"""Addresses of the money, under /api/v1/."""
 
-urlpatterns: list[URLPattern] = []
+from __future__ import annotations
+
+from django.urls import path
+
+from billing.api import parts
+from billing.api.exchanges import ExchangeFileViewSet, ExchangeRecordViewSet
+from billing.api.invoices import InvoiceViewSet
+from gap.api import converters  # noqa: F401
+
+parts.register()
+
+urlpatterns = [
+    path(
+        "stays/<nine:iep>/activities",
+        parts.ActivityViewSet.as_view({"get": "list", "post": "create"}),
+        name="api-stay-activities",
+    ),
+    path("invoices", InvoiceViewSet.as_view({"get": "list"}), name="api-invoices"),
+    path("invoices/<nine:number>", InvoiceViewSet.as_view({"get": "retrieve"}), name="api-invoice"),
+    path(
+        "invoices/<nine:number>/correct-and-resend",
+        InvoiceViewSet.as_view({"post": "correct"}),
+        name="api-invoice-correct",
+    ),
+    path(
+        "invoices/<nine:number>/cancel-and-recalculate",
+        InvoiceViewSet.as_view({"post": "recalculate"}),
+        name="api-invoice-recalculate",
+    ),
+    path("invoices/<nine:number>/payments", InvoiceViewSet.as_view({"post": "pay"}), name="api-invoice-payments"),
+    path("exchange-files", ExchangeFileViewSet.as_view({"get": "list"}), name="api-exchange-files"),
+    path("exchange-files/<int:pk>", ExchangeFileViewSet.as_view({"get": "retrieve"}), name="api-exchange-file"),
+    path(
+        "exchange-files/<int:pk>/records",
+        ExchangeRecordViewSet.as_view({"get": "list"}),
+        name="api-exchange-records",
+    ),
+]

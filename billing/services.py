@@ -14,7 +14,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
-from admissions.errors import Refused
+from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM, Actor, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
@@ -319,9 +319,12 @@ def correct_and_resend(invoice_id: int, note: str, actor: Actor, *, version: int
             Stay.objects.select_for_update().get(pk=stay_id)
             invoice = Invoice.objects.select_for_update().get(pk=invoice_id)
             if invoice.status == InvoiceStatus.REPLACED:
-                return invoice.replaced_by
+                following = Invoice.objects.filter(replaces=invoice).first()
+                if following is None:
+                    raise Refused("Cette facture est en cours de recalcul : une autre va la remplacer.")
+                return following
             if invoice.version != version:
-                raise Refused("Cette facture a changé pendant votre saisie.", todo="Relisez-la, puis recommencez.")
+                raise Conflict("Cette facture a changé pendant votre saisie.", todo="Relisez-la, puis recommencez.")
             if invoice.status != InvoiceStatus.REJECTED:
                 raise Refused("Seule une facture rejetée se corrige et repart.")
             return invoicing.replace(invoice, note.strip()[:200], actor.user)
@@ -338,6 +341,10 @@ def cancel_and_recalculate(invoice_id: int, actor: Actor) -> None:
         if invoice.status != InvoiceStatus.REJECTED or invoice.engagement is None:
             raise Refused("Seul l’engagement d’une facture rejetée se refait.")
         event = record_event(stay, EventKind.STAY_CORRECTED, actor, detail={"invoice": invoice.number})
-        invoicing.withdraw_bill(stay, force=True)
+        if not invoicing.withdraw_bill(stay, force=True):
+            raise Refused(
+                "Une autre facture de ce séjour est déjà partie ou payée : l’engagement ne se refait plus.",
+                todo="Corrigez la facture rejetée et renvoyez-la.",
+            )
         if invoice.engagement.status == EngagementStatus.IN_FORCE:
             _give_up(stay, invoice.engagement, event, "facture rejetée")

@@ -31,4 +31,6 @@ class TariffBook:
         raise NotDecided(f"Aucun tarif « {code} » n’est connu au {day:%d/%m/%Y}.")
 
     def label(self, code: str) -> str:
+        if code not in self.items:
+            raise NotDecided(f"Aucun tarif « {code} » n’est connu sur cette période.")
         return self.items[code].label

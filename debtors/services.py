@@ -55,15 +55,18 @@ def count_use(association: DatamatrixAssociation, at: datetime) -> None:
 
 
 def decide_association(
-    association_id: int, status: AssociationStatus, user: User, *, version: int, debtor: Debtor | None = None
+    association_id: int, status: AssociationStatus, user: User | None, *, version: int, debtor: Debtor | None = None
 ) -> DatamatrixAssociation:
-    """A référent validates, modifies (another debtor) or rejects. Raises AssociationConflict."""
+    """A référent, or a program of theirs (no user), validates, modifies (another debtor) or rejects.
+
+    Raises AssociationConflict.
+    """
     try:
         with transaction.atomic():
             association = DatamatrixAssociation.objects.select_for_update().get(pk=association_id)
             if association.version != version:
                 by = association.decided_by
-                who = by.short_name if by else "quelqu’un d’autre"
+                who = by.short_name if by else "Quelqu’un d’autre"
                 raise AssociationConflict(f"{who} a déjà traité cette association : rien n’a été écrasé.")
             if debtor is not None:
                 association.debtor = debtor
@@ -80,9 +83,9 @@ def decide_association(
     return association
 
 
-def store_directory_answer(key: dict[str, str], answer: dict[str, Any], at: datetime) -> DirectoryEntry:
+def store_directory_answer(key: dict[str, Any], answer: dict[str, Any], at: datetime) -> DirectoryEntry:
     """Keep what the directory said of one route. `key`: amc_number, convention, csr, domain."""
-    entry, _ = DirectoryEntry.objects.update_or_create(**key, defaults=answer | {"answered_at": at})
+    entry, _ = DirectoryEntry.objects.update_or_create(defaults=answer | {"answered_at": at}, **key)
     return entry
 
 

@@ -19,6 +19,9 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = _NIR.sub("[NIR]", value)
+    if isinstance(request := event.get("request"), str):
+        # «GET /recherche?q=…»: what was searched for is somebody's name.
+        event["request"] = request.partition("?")[0]
     return event
 
 

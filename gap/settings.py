@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import environ
 import structlog
 
+from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.logs import LOGGING as LOGGING
 from gap.logs import configure_structlog
 
@@ -240,25 +241,11 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["gap.api.parsers.StrictJsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "gap.api.openapi.Schema",
     "EXCEPTION_HANDLER": "gap.api.problems.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "mini-GAP",
-    "DESCRIPTION": "Admissions, droits, facturation et recouvrement : la même chaîne que les écrans.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": True,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
 }
 
 # One key ring: the first key encrypts, all of them decrypt. Secrets of the fields and of the blind indexes differ.

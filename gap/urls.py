@@ -2,9 +2,10 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from gap import views
+from gap.api.views import DocumentationView
 
 urlpatterns = [
     path("", include("worklists.urls")),
@@ -15,7 +16,7 @@ urlpatterns = [
     path("debiteurs/", include("debtors.urls")),
     path("api/v1/", include("gap.api.urls")),
     path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
-    path("api/", login_not_required(SpectacularSwaggerView.as_view(url_name="schema")), name="api-docs"),
+    path("api/", login_not_required(DocumentationView.as_view(url_name="schema")), name="api-docs"),
     path("sante/vivant/", views.alive, name="alive"),
     path("sante/pret/", views.ready, name="ready"),
 ]

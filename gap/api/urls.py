@@ -1,8 +1,10 @@
-"""/api/v1/: each app brings its own routes."""
+"""/api/v1/: each app brings its own routes. No address ends with a slash."""
 
-from django.urls import include, path
+from __future__ import annotations
 
-urlpatterns: list = [
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("admissions.api_urls")),
     path("", include("debtors.api_urls")),
     path("", include("teleservices.api_urls")),

@@ -1,0 +1,88 @@
+"""What every view of the REST API has in common: the client, its scopes, its keys, and nothing silently ignored."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from django.http.response import HttpResponseBase
+from rest_framework import viewsets
+from rest_framework.exceptions import MethodNotAllowed, ValidationError
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+
+from accounts import idempotency
+from accounts.enums import Scope
+from accounts.idempotency import Keyed
+from accounts.models import ApiClient
+from gap.api.openapi import Schema
+from gap.api.parsers import StrictJsonParser
+
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class ClientViewSet(viewsets.GenericViewSet[Any]):
+    """A view names, for each of its actions, the scope it takes; and for each POST, what it does of a key.
+
+    `query_names` are the parameters it reads from the address beside its filters and the page.
+    """
+
+    scopes: ClassVar[dict[str, Scope]] = {}
+    keyed: ClassVar[dict[str, Keyed]] = {}
+    query_names: ClassVar[tuple[str, ...]] = ()
+    parser_classes = [StrictJsonParser]
+    metadata_class = None
+    schema = Schema()
+
+    @property
+    def required_scopes(self) -> dict[str, Scope]:
+        """Scope of each method of this address (see HasScope)."""
+        return {
+            method.upper(): self.scopes[action] for method, action in self.action_map.items() if action in self.scopes
+        }
+
+    @property
+    def client(self) -> ApiClient:
+        client = self.request.user
+        assert isinstance(client, ApiClient)
+        return client
+
+    def keyed_for(self, action: str) -> Keyed:
+        return self.keyed.get(action, Keyed.ACCEPTED)
+
+    def check_permissions(self, request: Request) -> None:
+        # Told before the scope: no scope would ever open a method that is not there.
+        if request.user is not None and not hasattr(self, str(request.method).lower()):
+            raise MethodNotAllowed(str(request.method))
+        super().check_permissions(request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._refuse_unknown_parameters(request)
+        keyed = self.keyed_for(self.action or "")
+        if request.method == "POST" and keyed is not Keyed.IGNORED:
+            # `as_view` binds the action to the method on this instance, for this request: it is wrapped the same way.
+            act = getattr(self, "post")  # noqa: B009 (as_view sets it, no class has it)
+            self.post = partial(self._once, act, keyed is Keyed.REQUIRED)
+
+    def _once(self, act: Any, required: bool, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return idempotency.once(self, request, required, partial(act, request, *args, **kwargs))
+
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        known = set(self.query_names)
+        if request.method not in _WRITES:
+            known |= {"page", "page_size"}
+            known |= set(getattr(getattr(self, "filterset_class", None), "base_filters", ()))
+        if unknown := sorted(set(request.query_params) - known):
+            raise ValidationError(
+                {
+                    name.encode("ascii", "backslashreplace").decode()[:60]: ["Ce paramètre n’est pas connu ici."]
+                    for name in unknown
+                }
+            )
+
+    def body(self, serializer_class: type[BaseSerializer[Any]], **options: Any) -> dict[str, Any]:
+        """Checked members of the body. Raises ValidationError."""
+        serializer = serializer_class(data=self.request.data, context=self.get_serializer_context(), **options)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

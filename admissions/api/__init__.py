@@ -1,0 +1,1 @@
+"""REST of patients, stays, cards and coverages. Writes call the services that the screens call."""

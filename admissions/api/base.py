@@ -1,0 +1,72 @@
+"""What views of a hospital's dossiers share: who acts, which dossiers this client may name, how refusals are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import ValidationError
+
+from accounts.api import ClientViewSet
+from accounts.models import ApiClient
+from admissions.errors import Conflict, Refused
+from admissions.events import Actor
+from admissions.models import Patient, Stay, Unit
+from gap.api.problems import Problem, translates
+
+
+@translates(Refused)
+def _refused(error: Refused) -> Problem:
+    return Problem(
+        422, error.sentence, message=error.message, kept=error.kept, todo=error.todo, field=error.field, slug="refused"
+    )
+
+
+def conflict_problem(**extra: Any) -> Problem:
+    """409: told to a program, where the service speaks to a person before a screen."""
+    message, kept = "La ressource a changé depuis la version que vous avez lue.", "Rien n’a été écrasé."
+    todo = "Relisez-la, comparez, puis recommencez avec sa version."
+    return Problem(409, f"{message} {kept} {todo}", slug="conflict", message=message, kept=kept, todo=todo, **extra)
+
+
+@translates(Conflict)
+def _conflict(error: Conflict) -> Problem:
+    return conflict_problem()
+
+
+def visible_patients(client: ApiClient) -> QuerySet[Patient]:
+    """Identities of the client's hospital: its sites share one file of patients, or each would make its own double.
+
+    Left out: people who have only ever come to another hospital (another legal FINESS).
+    """
+    stays = Stay.objects.filter(patient=OuterRef("pk"))
+    own = stays.filter(establishment__finess_legal=client.establishment.finess_legal)
+    return Patient.objects.filter(Q(Exists(own)) | ~Q(Exists(stays)))
+
+
+def visible_stays(client: ApiClient) -> QuerySet[Stay]:
+    return Stay.objects.filter(establishment=client.establishment_id)
+
+
+class HospitalViewSet(ClientViewSet):
+    """Views on dossiers."""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(client=self.client)
+
+    def find_patient(self, ipp: str) -> Patient:
+        """Raises Http404."""
+        return get_object_or_404(visible_patients(self.client), ipp=ipp)
+
+    def find_stay(self, iep: str) -> Stay:
+        """Raises Http404."""
+        return get_object_or_404(visible_stays(self.client), iep=iep)
+
+    def find_unit(self, code: str) -> Unit:
+        """The unit named in a body. Raises ValidationError."""
+        unit = Unit.objects.filter(establishment=self.client.establishment_id, code=code, active=True).first()
+        if unit is None:
+            raise ValidationError({"unit": ["Aucun service en activité de cet établissement n’a ce code."]})
+        return unit
