@@ -36,9 +36,8 @@ quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/djlint --check --lint --quiet templates
-	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- $(RUN) manage.py makemigrations --check --dry-run
+	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check"
 
 lock: .tools/.installed ## Rebuild the lock files (needs a registry)
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements/base.txt

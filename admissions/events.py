@@ -46,6 +46,21 @@ def register_consumer(name: str, path: str) -> None:
     _CONSUMERS[name] = path
 
 
+_VETOES: list[str] = []
+
+
+def register_veto(path: str) -> None:
+    """`path` names a function of a stay and an EventKind that raises Refused when a floor above can't follow."""
+    if path not in _VETOES:
+        _VETOES.append(path)
+
+
+def check_allowed(stay: Stay, kind: EventKind) -> None:
+    """Ask the floors above before a change that they could not follow. Raises Refused."""
+    for path in _VETOES:
+        import_string(path)(stay, kind)
+
+
 def record_event(
     stay: Stay,
     kind: EventKind,

@@ -7,9 +7,10 @@ class BillingConfig(AppConfig):
     verbose_name = "Facturation"
 
     def ready(self) -> None:
-        from admissions.events import register_consumer
+        from admissions.events import register_consumer, register_veto
         from billing import reference, roc
 
         register_consumer("billing", "billing.services.consume_event")
+        register_veto("billing.services.refuse_what_cannot_be_billed")
         roc.register_handlers()
         post_migrate.connect(reference.load_missing, sender=self)

@@ -99,9 +99,10 @@ def _price_without_nights(
     requests: list[Extra],
     book: TariffBook,
 ) -> list[Line]:
-    if stay.kind in (StayKind.EXTERNAL, StayKind.EMERGENCY):
-        # External care is its acts; without any, there is nothing to bill yet.
-        return split_without_nights(extras + requests, tm_percent=book.value("TM_ACE", period.first))
+    if stay.kind in (StayKind.EXTERNAL, StayKind.EMERGENCY, StayKind.SESSION):
+        # External care is its acts, and a series its sessions; without any, there is nothing to bill yet.
+        rate = "TM_SEJ" if stay.kind == StayKind.SESSION else "TM_ACE"
+        return split_without_nights(extras + requests, tm_percent=book.value(rate, period.first))
     unit = movements[0].unit if movements else stay.unit
     if not unit.tariff_code:
         raise NotDecided(f"L’unité {unit.code} n’a pas de tarif journalier.")

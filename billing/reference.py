@@ -19,7 +19,7 @@ def load_missing(**_signal: Any) -> None:
         return
     with (DATA / "tariffs.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    items = {}
+    items: dict[str, TariffItem] = {}
     for row in rows:
         items.setdefault(
             row["code"],

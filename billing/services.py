@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
 from admissions.errors import Conflict, Refused
-from admissions.events import SYSTEM, Actor, record_event
+from admissions.events import SYSTEM, Actor, check_allowed, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from admissions.services import stays
 from billing import invoicing
-from billing.enums import LIVE, EngagementStatus, InvoiceStatus, PaymentMeans
+from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, PaymentMeans
 from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided, share_out
@@ -37,6 +37,16 @@ def consume_event(event: AdmissionEvent) -> None:
     """Consumer of the business events."""
     stay = Stay.objects.select_for_update().get(pk=event.stay_id)
     advance(stay, event)
+
+
+def refuse_what_cannot_be_billed(stay: Stay, kind: EventKind) -> None:
+    """A stay of which an invoice has left is not changed behind its back. Raises Refused."""
+    bill = stay.bills.filter(status=BillStatus.CURRENT).first()
+    if bill and bill.invoices.filter(status__in=LIVE).exclude(status=InvoiceStatus.READY).exists():
+        raise Refused(
+            "Ce séjour est facturé, et une facture est déjà partie.",
+            todo="Voyez la facturation : une facture rejetée se corrige, une facture payée appelle un complément.",
+        )
 
 
 def call_ended(call: TeleserviceCall) -> None:
@@ -234,6 +244,7 @@ def enter_activity(
             return already
         if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED, StayStatus.PREADMITTED):
             raise Refused(f"Ce séjour est {stay.get_status_display()} : aucun acte ne peut y être saisi.")
+        check_allowed(stay, EventKind.ACTIVITY_ENTERED)
         item = TariffItem.objects.filter(code=code, family="ACTE").first()
         if item is None:
             raise Refused(f"L’acte « {code} » n’est pas connu.", todo="Choisissez-le dans la liste.", field="code")

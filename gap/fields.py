@@ -12,6 +12,10 @@ from gap.crypto import decrypt, encrypt
 class EncryptedBinaryField(models.BinaryField):
     """Bytes encrypted at rest; None stays NULL."""
 
+    # What a type checker is told of the attribute.
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
     def _context(self) -> str:
         return f"{self.model._meta.db_table}.{self.column}"
 
@@ -36,6 +40,9 @@ class EncryptedBinaryField(models.BinaryField):
 
 class EncryptedTextField(EncryptedBinaryField):
     """Text encrypted at rest. Empty text is stored as it is typed: encrypted too."""
+
+    _pyi_private_set_type: str
+    _pyi_private_get_type: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("editable", True)

@@ -13,6 +13,6 @@ class AtomicFileSystemStorage(FileSystemStorage):
     """Writes beside, as `*.tmp`, then renames. An object store does so by itself."""
 
     def _save(self, name: str, content: Any) -> str:
-        beside = super()._save(f"{name}.{os.getpid()}.tmp", content)
+        beside: str = super()._save(f"{name}.{os.getpid()}.tmp", content)  # type: ignore[misc]
         Path(self.path(beside)).replace(self.path(name))
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -139,7 +140,9 @@ def _rearm(stay: Stay, event: AdmissionEvent) -> None:
     if coverage_id := event.detail.get("coverage"):
         calls = calls.filter(coverage=coverage_id)
     calls.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
-    for call in calls.filter(status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]):
-        call.status, call.not_before, call.cause = CallStatus.PLANNED, now, ""
+    for call in calls.filter(status__in=[CallStatus.PLANNED, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT]):
+        if call.status == CallStatus.NEEDS_REFERENT:
+            call.status, call.cause = CallStatus.PLANNED, ""
+        call.not_before = now
         call.save(update_fields=["status", "not_before", "cause"])
-        transaction.on_commit(lambda call=call: wake_call(call))
+        transaction.on_commit(partial(wake_call, call))

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Establishment
 from admissions.enums import DischargeMode, EventKind, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
-from admissions.events import Actor, record_event
+from admissions.events import Actor, check_allowed, record_event
 from admissions.models import Movement, ParticularRequest, Patient, Stay, Unit
 from admissions.services.patients import next_number
 
@@ -218,6 +218,7 @@ def correct_discharge(stay_id: int, at: datetime, mode: DischargeMode, actor: Ac
         stay = _locked(stay_id, version)
         if stay.status != StayStatus.DISCHARGED:
             raise Refused("Seule la sortie d’un séjour sorti et non soldé se corrige.")
+        check_allowed(stay, EventKind.STAY_CORRECTED)
         _check_exit(stay, at)
         _check_not_ahead(at, "ended_at")
         last = stay.movements.last()

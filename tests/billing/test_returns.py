@@ -259,3 +259,12 @@ def test_a_payment_above_what_is_owed_is_refused_in_words(invoice) -> None:
         services.record_payment(
             invoice.pk, invoice.amount + 1, PaymentMeans.TRANSFER, "X", timezone.localdate(), SYSTEM
         )
+
+
+def test_a_stay_whose_invoice_has_left_is_not_changed_behind_its_back(simulator) -> None:
+    invoice = sent()
+    stay = Stay.objects.get(pk=invoice.stay_id)
+    with pytest.raises(Refused, match="déjà partie"):
+        stays.correct_discharge(stay.pk, timezone.now(), DischargeMode.HOME, SYSTEM, version=stay.version)
+    with pytest.raises(Refused, match="déjà partie"):
+        services.enter_activity(stay.pk, "RAD", timezone.localdate(), 1, SYSTEM)
