@@ -119,12 +119,12 @@ def _deliver_to(name: str, event_id: int) -> None:
             delivery.save(update_fields=["done_at"])
     except DatabaseError:
         # The database refused or went away: the delivery is still owed, nothing else can be said here.
-        log.warning("delivery_refused_by_database", consumer=name, event=event_id)
+        log.warning("delivery_refused_by_database", consumer=name, event_id=event_id)
         _postpone(name, event_id, "base de données")
         raise
     except Exception as problem:
         # A fault of our own must not stop the other consumers, nor be lost: it is kept, retried and shown.
-        log.exception("delivery_failed", consumer=name, event=event_id)
+        log.exception("delivery_failed", consumer=name, event_id=event_id)
         _postpone(name, event_id, type(problem).__name__)
 
 

@@ -23,7 +23,7 @@ time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 """
 
 
-def run_together(script: str, count: int, *, seconds: float = 60) -> list[str]:
+def run_together(script: str, count: int, *, seconds: float = 60, **environment: str) -> list[str]:
     """Run `script` in `count` processes that start together; `rank` tells each which it is. Returns their outputs.
 
     Raises AssertionError with the error of the first that failed.
@@ -35,7 +35,7 @@ def run_together(script: str, count: int, *, seconds: float = 60) -> list[str]:
     user = database["USER"] or ""
     secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     port = f":{database['PORT']}" if database["PORT"] else ""
-    environment = os.environ | {
+    environment = os.environ | environment | {
         "DATABASE_URL": f"postgres://{user}{secret}@{host}{port}/{database['NAME']}",
         "DJANGO_SETTINGS_MODULE": "gap.settings",
     }
