@@ -41,6 +41,8 @@ def plan_calls(event: AdmissionEvent) -> None:
         return
     if event.kind not in _RIGHTS_EVENTS or stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
         return
+    if event.kind == EventKind.PATIENT_CORRECTED and "identity" in event.detail:
+        return  # a document was seen and no trait has changed: the payers would be asked the same thing
     _drop_replaced_coverages(stay)
     if event.kind in _REARMING:
         _rearm(stay, event)
