@@ -129,7 +129,7 @@ def field_parts(field: BoundField, **attrs: Any) -> FieldParts:
     if isinstance(widget, forms.CheckboxInput):
         kind, css = "check", "chk"
     elif isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
-        kind, css = "group", "chk"
+        kind, css = "group", "options"
     elif isinstance(widget, forms.Select):
         css = "form-select"
     given = {name.replace("_", "-"): value for name, value in attrs.items() if value not in (False, None, "")}

@@ -10,6 +10,11 @@ import { afterQuiet } from "./scanner.js";
 const EUROS = new Intl.NumberFormat("fr-FR", { style: "currency", currency: "EUR" });
 let lastChosen = null;
 
+/** Cents of an amount as a template wrote it: « 1234.50 », or « 1 234,50 » if it was localised. */
+function cents(text = "0") {
+  return Math.round(Number(text.replace(/\s/g, "").replace(",", ".")) * 100);
+}
+
 function rows(table) {
   return [...table.querySelectorAll("tbody tr")].filter((row) => row.querySelector(".dt-row-link") && isVisible(row));
 }
@@ -53,7 +58,7 @@ export function refresh(table) {
   bar.hidden = chosen.length === 0;
   bar.dataset.count = String(chosen.length);
   const count = `${chosen.length}\u00a0${chosen.length > 1 ? "choisis" : "choisi"}`;
-  const sum = chosen.reduce((cents, box) => cents + Math.round(Number(box.closest("tr").dataset.amount ?? 0) * 100), 0);
+  const sum = chosen.reduce((total, box) => total + cents(box.closest("tr").dataset.amount), 0);
   const counter = bar.querySelector("[data-bulk-count]");
   const amount = bar.querySelector("[data-bulk-amount]");
   if (counter) counter.textContent = count;
