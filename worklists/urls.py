@@ -1,4 +1,18 @@
-from django.urls import URLPattern
+"""Addresses of the home page and of the lists."""
+
+from django.urls import path
+
+from worklists import views, views_fragments, views_home
 
 app_name = "worklists"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views_home.home, name="home"),
+    path("systeme/", views_home.system_panel, name="system"),
+    path("technique/relancer/", views_home.rearm, name="rearm"),
+    path("listes/", views.index, name="index"),
+    path("listes/<slug:slug>/", views.worklist, name="list"),
+    path("listes/<slug:slug>/actions/", views.act, name="act"),
+    path("listes/<slug:slug>/export/<slug:kind>/", views.export_list, name="export"),
+    path("fragments/debiteurs/<int:pk>/appels/", views_fragments.debtor_calls, name="debtor-calls"),
+    path("fragments/associations/<int:pk>/sejours/", views_fragments.association_stays, name="association-stays"),
+]

@@ -1,0 +1,60 @@
+"""A référent's decision on one association."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from debtors.enums import AssociationStatus, DebtorKind
+from debtors.models import Debtor
+
+VALIDATE, CHANGE, REJECT = "valider", "modifier", "rejeter"
+STATUS_OF = {
+    VALIDATE: AssociationStatus.VALIDATED,
+    CHANGE: AssociationStatus.VALIDATED,
+    REJECT: AssociationStatus.REJECTED,
+}
+
+
+class DecisionForm(forms.Form):
+    """Validate, choose another debtor, or reject. `version` is the one that was read."""
+
+    decision = forms.ChoiceField(
+        label="Décision",
+        choices=[(VALIDATE, "Valider"), (CHANGE, "Choisir un autre débiteur"), (REJECT, "Rejeter")],
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choisissez une décision : valider, modifier ou rejeter.",
+            "invalid_choice": "Choisissez une décision : valider, modifier ou rejeter.",
+        },
+    )
+    debtor = forms.ModelChoiceField(
+        label="Nouveau débiteur",
+        queryset=Debtor.objects.filter(kind=DebtorKind.AMC, active=True),
+        required=False,
+        error_messages={"invalid_choice": "Ce débiteur n’est pas une complémentaire en activité. Choisissez-en un autre."},
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("decision") == CHANGE and not cleaned.get("debtor") and "debtor" not in self.errors:
+            raise ValidationError(
+                {
+                    "debtor": ValidationError(
+                        "Le nouveau débiteur manque.",
+                        params={"kept": "Rien n’a été modifié.", "next": "Cherchez-le, puis choisissez-le."},
+                    )
+                }
+            )
+        return cleaned
+
+    @property
+    def status(self) -> AssociationStatus:
+        return STATUS_OF[self.cleaned_data["decision"]]
+
+    @property
+    def new_debtor(self) -> Debtor | None:
+        return self.cleaned_data["debtor"] if self.cleaned_data["decision"] == CHANGE else None

@@ -1,0 +1,68 @@
+"""Causes that stop calls, in words: what is wrong, and what mends it. A cause nobody named is shown as it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_CAUSES: Final[dict[str, tuple[str, str]]] = {
+    "directory_url_missing": (
+        "Adresse de l’annuaire AMC absente",
+        "Renseignez l’adresse de l’annuaire dans les réglages du serveur, puis relancez.",
+    ),
+    "idb_url_missing": (
+        "L’annuaire ne donne pas d’adresse IDB",
+        "L’organisme n’a pas ouvert IDB : voyez-le avec lui, puis relancez.",
+    ),
+    "sim_url_missing": (
+        "L’annuaire ne donne pas d’adresse SIM",
+        "L’organisme n’a pas ouvert SIM : voyez-le avec lui, puis relancez.",
+    ),
+    "clc_url_missing": (
+        "L’annuaire ne donne pas d’adresse CLC",
+        "L’organisme n’a pas ouvert CLC : voyez-le avec lui, puis relancez.",
+    ),
+    "del_url_missing": (
+        "L’annuaire ne donne pas d’adresse DEL",
+        "L’organisme n’a pas ouvert DEL : voyez-le avec lui, puis relancez.",
+    ),
+    "address_not_https": (
+        "Adresse d’un service sans TLS",
+        "L’annuaire donne une adresse non sécurisée : signalez-le à l’organisme, puis relancez.",
+    ),
+    "certificate_file_missing": (
+        "Fichier de certificat absent",
+        "Remettez le certificat logiciel et sa clé en place sur le serveur, puis relancez.",
+    ),
+    "certificate_file_unreadable": (
+        "Certificat ou clé illisible",
+        "Déposez un certificat logiciel valide, clé sans mot de passe, puis relancez.",
+    ),
+    "client_certificate_refused": (
+        "Notre certificat est refusé par l’organisme",
+        "Certificat expiré, révoqué ou non déclaré : renouvelez-le ou faites-le déclarer, puis relancez.",
+    ),
+    "server_certificate_refused": (
+        "Le certificat de l’organisme n’est pas reconnu",
+        "Ne contournez pas : vérifiez auprès de l’organisme et de l’autorité de certification, puis relancez.",
+    ),
+    "tls_incompatible": (
+        "Aucune version de TLS en commun",
+        "L’organisme doit accepter TLS 1.2 au moins : signalez-le-lui, puis relancez.",
+    ),
+    "invalid_request": (
+        "Notre message ne respecte pas le contrat",
+        "Donnée du dossier hors format, ou défaut du logiciel : signalez-le à l’éditeur, corrigez, puis relancez.",
+    ),
+}
+
+
+def words_of_cause(cause: str) -> tuple[str, str]:
+    """(What is wrong, what mends it)."""
+    if known := _CAUSES.get(cause):
+        return known
+    if cause.startswith("soap_"):
+        return (
+            "Message refusé par l’organisme",
+            "Le service répond par une faute technique : signalez-la à l’éditeur avec l’heure, puis relancez.",
+        )
+    return (f"Cause technique « {cause} »", "Signalez-la à l’éditeur avec l’heure de l’appel, puis relancez.")

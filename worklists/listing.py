@@ -1,0 +1,234 @@
+"""What a list's page shows: its lines, who has them, what groups them, and the counters of every list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Count, F, Max, Min, QuerySet, Sum
+from django.http import QueryDict
+
+from accounts.models import User
+from gap.lists import COUNTED, page_number, page_of
+from teleservices.models import TeleserviceCall
+from worklists.filters import Choice, ListFilter, without
+from worklists.models import Assignment
+from worklists.registry import Column, Counter, Deed, Outcome, Worklist
+from worklists.services import deeds_for
+
+# Groups and options past this many say nothing more to a person.
+SHOWN_GROUPS: Final = 12
+SHOWN_OPTIONS: Final = 60
+# Calls looked at to know when somebody last handled one.
+RECENT_CALLS: Final = 20_000
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of a list: the object, its column of waiting, who has it."""
+
+    item: Any
+    since: datetime | None
+    amount: Any
+    assignee: User | None
+    mine: bool
+    label: str
+
+
+@dataclass(slots=True)
+class Group:
+    """Lines of one cause."""
+
+    value: str
+    title: str
+    todo: str
+    count: int
+    oldest: datetime | None
+    next_try: datetime | None
+    url: str
+    chosen: bool
+
+
+def counters(worklists: Iterable[Worklist], user: User) -> list[Counter]:
+    """Each list with its bounded count and its oldest line: one query a list."""
+    return [counter(worklist, user) for worklist in worklists]
+
+
+def counter(worklist: Worklist, user: User) -> Counter:
+    fields: dict[str, Any] = {"line_since": F(worklist.since)}
+    wanted: dict[str, Any] = {"count": Count("pk"), "oldest": Min("line_since")}
+    if amount := worklist.kind.amount_column:
+        fields["line_amount"] = F(amount)
+        wanted["amount"] = Sum("line_amount")
+    lines = worklist.select(user.establishment_id or 0).order_by().annotate(**fields).values("pk", *fields)
+    found = lines[: COUNTED + 1].aggregate(**wanted)
+    return Counter(worklist, found["count"], found["oldest"], found.get("amount"))
+
+
+def attribute(item: Any, path: str) -> Any:
+    """Follow an ORM path on an object already read."""
+    for name in path.split("__"):
+        try:
+            item = getattr(item, name)
+        except ObjectDoesNotExist:
+            return None
+        if item is None:
+            return None
+    return item
+
+
+def lines_of(worklist: Worklist, items: list[Any], user: User) -> list[Line]:
+    """The lines of a page, with who has them: one query."""
+    kind = worklist.kind
+    if kind.finish:
+        kind.finish(items)
+    taken = {
+        row.object_id: row.assignee
+        for row in Assignment.objects.filter(
+            worklist=worklist.slug, object_id__in=[item.pk for item in items]
+        ).select_related("assignee")
+    }
+    return [
+        Line(
+            item=item,
+            since=attribute(item, worklist.since),
+            amount=getattr(item, kind.amount) if kind.amount else None,
+            assignee=taken.get(item.pk),
+            mine=bool(taken.get(item.pk) and taken[item.pk].pk == user.pk),
+            label=kind.label(item),
+        )
+        for item in items
+    ]
+
+
+def filtered(worklist: Worklist, asked: ListFilter, user: User) -> QuerySet[Any]:
+    return asked.apply(worklist.select(user.establishment_id or 0), user)
+
+
+def list_context(
+    worklist: Worklist, query: QueryDict, user: User, outcomes: list[Outcome] | None = None, deed: Deed | None = None
+) -> dict[str, Any]:
+    """Everything that the page and its fragments read. The same context for both."""
+    asked = ListFilter.read(worklist, query)
+    rows = filtered(worklist, asked, user)
+    page = page_of(
+        worklist.kind.adorn(rows).order_by(*asked.ordering), page_number(query.get("page")), counted=rows
+    )
+    context: dict[str, Any] = {
+        "worklist": worklist,
+        "asked": asked,
+        "page": page,
+        "lines": lines_of(worklist, page.object_list, user),
+        "columns": worklist.kind.columns,
+        "sort": asked.sort,
+        "deeds": deeds_for(worklist, user),
+        "query": without(query)[1:],
+        "unfiltered": without(query, "q", "amc", "domaine", "depuis", "affecte", "code", "cause"),
+        "groups": groups(worklist, query, user),
+        "owners": owners(worklist, asked, user),
+        "debtors": debtors(worklist, asked, user),
+        "outcomes": outcomes,
+        "deed": deed,
+    }
+    if not page.object_list and not asked.active:
+        context["last_handled"] = last_handled(user)
+    return context
+
+
+def groups(worklist: Worklist, query: QueryDict, user: User) -> list[Group]:
+    """One line for each cause, the most frequent first: one query."""
+    grouping = worklist.grouping
+    if grouping is None:
+        return []
+    fields = [grouping.path, *([grouping.label_path] if grouping.label_path else [])]
+    wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
+    if grouping.next_path:
+        wanted["next_try"] = Min(grouping.next_path)
+    rows = (
+        worklist.select(user.establishment_id or 0)
+        .order_by()
+        .values(*fields)
+        .annotate(**wanted)
+        .order_by("-lines_count", *fields)[:SHOWN_GROUPS]
+    )
+    chosen = query.get(grouping.parameter)
+    found = []
+    for row in rows:
+        value = str(row[grouping.path] if row[grouping.path] is not None else "")
+        title, todo = grouping.words(value) if grouping.words else (str(row[grouping.label_path] or "–"), "")
+        is_chosen = chosen == value
+        base = without(query, grouping.parameter)
+        joined = QueryDict(base[1:], mutable=True)
+        if not is_chosen:
+            joined[grouping.parameter] = value
+        found.append(
+            Group(
+                value, title, todo, row["lines_count"], row["oldest"], row.get("next_try"),
+                f"?{joined.urlencode()}", is_chosen,
+            )
+        )
+    return found
+
+
+def owners(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
+    """Me, nobody, and the colleagues who have lines of this list."""
+    people = (
+        User.objects.filter(
+            establishment=user.establishment_id, pk__in=Assignment.objects.filter(worklist=worklist.slug).values("assignee")
+        )
+        .exclude(pk=user.pk)
+        .order_by("last_name", "first_name")[:SHOWN_OPTIONS]
+    )
+    named = [(str(person.pk), person.short_name) for person in people]
+    return [Choice(value, label, value == asked.assignee) for value, label in [("moi", "moi"), ("personne", "personne"), *named]]
+
+
+def debtors(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
+    """The payers of the list's first lines; those that the groups show already are not asked again."""
+    path = worklist.kind.debtor
+    if not path:
+        return []
+    few = worklist.select(user.establishment_id or 0).order_by().values(path)[:COUNTED]
+    model = worklist.kind.model._meta.get_field(path).related_model
+    rows = model._default_manager.filter(pk__in=few).order_by("name").values_list("pk", "name")[:SHOWN_OPTIONS]
+    return [Choice(str(pk), name, pk == asked.debtor) for pk, name in rows]
+
+
+def last_handled(user: User) -> datetime | None:
+    """When somebody last handled a refusal, among the recent calls: it is what an empty list says."""
+    last = TeleserviceCall.objects.aggregate(last=Max("pk"))["last"]
+    if last is None:
+        return None
+    recent = TeleserviceCall.objects.filter(
+        pk__gt=last - RECENT_CALLS, handled_at__isnull=False, stay__establishment=user.establishment_id
+    )
+    return recent.aggregate(at=Max("handled_at"))["at"]
+
+
+# ---- files ----
+
+
+def export_columns(worklist: Worklist) -> tuple[str, ...]:
+    return (*(column.label for column in worklist.kind.columns), "Depuis", "Affecté à")
+
+
+def export_rows(worklist: Worklist, rows: QuerySet[Any], user: User, size: int = 500) -> Iterator[list[Any]]:
+    """The lines of a file, read by blocks: memory does not grow with the list."""
+    columns: tuple[Column, ...] = worklist.kind.columns
+    block: list[Any] = []
+    for item in rows.iterator(chunk_size=size):
+        block.append(item)
+        if len(block) == size:
+            yield from _file_lines(worklist, block, columns, user)
+            block = []
+    yield from _file_lines(worklist, block, columns, user)
+
+
+def _file_lines(worklist: Worklist, block: list[Any], columns: tuple[Column, ...], user: User) -> Iterator[list[Any]]:
+    for line in lines_of(worklist, block, user):
+        yield [*(column.value(line.item) for column in columns), line.since, str(line.assignee or "")]
+
+

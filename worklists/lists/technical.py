@@ -1,0 +1,55 @@
+"""Lists for who keeps the machine: events that a consumer could not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.enums import Action, Role
+from admissions.models import EventDelivery
+from worklists import querysets
+from worklists.enums import Step
+from worklists.registry import Column, Grouping, Kind, Worklist
+
+_CONSUMERS = {"teleservices": "appels", "billing": "facturation"}
+
+
+def consumer_words(consumer: str) -> tuple[str, str]:
+    return (_CONSUMERS.get(consumer, consumer), "")
+
+
+def _event(delivery: Any) -> str:
+    return str(delivery.event.get_kind_display())
+
+
+DELIVERIES = Kind(
+    model=EventDelivery,
+    row_template="worklists/rows/delivery.html",
+    columns=(
+        Column("Événement", _event),
+        Column("IEP", lambda delivery: delivery.event.stay.iep),
+        Column("Destinataire", lambda delivery: consumer_words(delivery.consumer)[0]),
+        Column("Incident", lambda delivery: delivery.problem),
+        Column("Essais", lambda delivery: delivery.attempts, numeric=True),
+    ),
+    adorn=lambda rows: rows.select_related("event__stay"),
+    label=lambda delivery: f"{_event(delivery)} {delivery.event.stay.iep}",
+    iep="event__stay__iep",
+)
+
+WORKLISTS = (
+    Worklist(
+        slug="evenements-en-echec",
+        title="Événements en échec",
+        step=Step.TECHNICAL,
+        roles=frozenset({Role.ADMINISTRATOR, Role.REFERENT}),
+        action=Action.SEE_TECHNICAL,
+        kind=DELIVERIES,
+        select=querysets.failed_deliveries,
+        since="event__created_at",
+        happened="Un événement du dossier n’a pas pu être pris en compte, trois fois ou plus.",
+        system="Il est réessayé seul, de plus en plus espacé. Aucun événement n’est perdu.",
+        you="Signalez-le à l’éditeur avec l’incident écrit sur la ligne.",
+        after="Réessayé seul",
+        grouping=Grouping("cause", "problem", "Par incident", words=lambda problem: (problem or "Inconnu", "")),
+    ),
+)

@@ -1,0 +1,320 @@
+"""What stands in each list, derived from the ledgers. Every condition leads with one that an index answers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, TruncDate
+from django.utils import timezone
+
+from admissions.enums import EXTERNAL_KINDS, CoverageKind, StayKind, StayStatus
+from admissions.events import SHOWN_AFTER
+from admissions.models import Coverage, EventDelivery, Rights, Stay
+from admissions.querysets import day_bounds
+from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatus, InvoiceStatus, Payer, RecordStatus
+from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
+from debtors.enums import AssociationStatus
+from debtors.models import DatamatrixAssociation
+from teleservices.enums import OPEN, CallStatus, Disposition, Family
+from teleservices.models import RetryPolicy, TeleserviceCall
+
+# The norm expects an ARL within a day of the deposit of the lot.
+ARL_EXPECTED_AFTER: Final = timedelta(hours=24)
+# What the chain does by itself after a discharge is over well before.
+ENGAGEMENT_EXPECTED_AFTER: Final = timedelta(hours=1)
+# Stays of more nights than this have a rule of their own (tariff item TM_MAX).
+COMMON_LAW_NIGHTS: Final = 30
+#: Causes of a call that waits because the AMC does not answer.
+AWAY: Final = ("unavailable", "not_sent")
+
+
+# ---- calls ----
+
+
+def calls_of(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return TeleserviceCall.objects.filter(stay__establishment=establishment_id).exclude(
+        stay__status=StayStatus.CANCELLED
+    )
+
+
+def refused(establishment_id: int, *dispositions: Disposition) -> QuerySet[TeleserviceCall]:
+    """Refusals that still ask something of somebody."""
+    return calls_of(establishment_id).filter(
+        status=CallStatus.REFUSED,
+        superseded_at__isnull=True,
+        handled_at__isnull=True,
+        disposition__in=dispositions,
+    )
+
+
+def prescription_dates(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    """Prescription dates refused until none was left to try."""
+    return refused(establishment_id, Disposition.REFERENT, Disposition.REPLAY_WITH_ENTRY_DATE).filter(
+        family=Family.PRESCRIPTION_DATE
+    )
+
+
+def settings_to_look_at(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return refused(establishment_id, Disposition.REFERENT).exclude(family=Family.PRESCRIPTION_DATE)
+
+
+def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
+    """Planned longer ago than the policy of their cause lets a call wait unseen. One query."""
+    now = timezone.now()
+    shown = dict(
+        RetryPolicy.objects.filter(valid_until__isnull=True, cause__in={*causes, default}).values_list(
+            "cause", "show_after_s"
+        )
+    )
+    condition = Q()
+    for cause in causes:
+        if cause in shown and cause != default:
+            condition |= Q(cause=cause, planned_at__lt=now - timedelta(seconds=shown[cause]))
+    others = [cause for cause in causes if cause != default]
+    fallback = now - timedelta(seconds=shown.get(default, 3600))
+    return condition | (~Q(cause__in=others) & Q(planned_at__lt=fallback))
+
+
+def away(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    """Calls that wait because their AMC does not answer, however recent."""
+    return calls_of(establishment_id).filter(status=CallStatus.PLANNED, cause__in=AWAY, attempts_count__gt=0)
+
+
+def away_too_long(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return away(establishment_id).filter(_older_than_shown(AWAY, "unavailable"))
+
+
+def outcome_unknown(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    """Sent, and nobody knows: shown once the reconciliation takes longer than it should."""
+    return (
+        calls_of(establishment_id)
+        .filter(status=CallStatus.UNKNOWN)
+        .filter(_older_than_shown(("lost", "invalid", "not_sent"), "lost"))
+    )
+
+
+def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return calls_of(establishment_id).filter(status=CallStatus.NEEDS_REFERENT)
+
+
+def with_amount_at_stake(calls: QuerySet[Any], stay: str = "stay") -> QuerySet[Any]:
+    """Adds `at_stake`: what the AMC announced for the stay, None while nobody knows."""
+    latest = Estimate.objects.filter(stay=OuterRef(stay)).order_by("-answered_at", "-pk").values("amc_share")[:1]
+    return calls.annotate(at_stake=Subquery(latest))
+
+
+# ---- stays ----
+
+
+def _day_of_care(planned: bool = False) -> TruncDate:
+    started = Coalesce("started_at", "planned_start_at") if planned else F("started_at")
+    return TruncDate(started, tzinfo=timezone.get_current_timezone())
+
+
+def _covered(kind: CoverageKind, **conditions: Any) -> Exists:
+    """A coverage of this kind is in force on the stay's day of care (annotated as `care_day`)."""
+    return Exists(
+        Coverage.objects.filter(
+            Q(valid_until__isnull=True) | Q(valid_until__gte=OuterRef("care_day")),
+            patient=OuterRef("patient"),
+            kind=kind,
+            active=True,
+            valid_from__lte=OuterRef("care_day"),
+            **conditions,
+        )
+    )
+
+
+_BILLED = Exists(Bill.objects.filter(stay=OuterRef("pk"), status=BillStatus.CURRENT))
+_ENGAGED = Exists(Engagement.objects.filter(stay=OuterRef("pk"), status=EngagementStatus.IN_FORCE))
+_CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in=OPEN))
+
+
+def _gone_unbilled(establishment_id: int) -> QuerySet[Stay]:
+    return (
+        Stay.objects.filter(establishment=establishment_id, status=StayStatus.DISCHARGED)
+        .alias(care_day=_day_of_care())
+        .filter(~_BILLED)
+    )
+
+
+def cards_to_scan(establishment_id: int) -> QuerySet[Stay]:
+    """Arrivals of today and tomorrow whom no AMC covers yet."""
+    today = timezone.localdate()
+    start, end = day_bounds(today)[0], day_bounds(today + timedelta(days=1))[1]
+    return (
+        Stay.objects.filter(
+            establishment=establishment_id,
+            planned_start_at__gte=start,
+            planned_start_at__lt=end,
+            status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED],
+        )
+        .alias(care_day=_day_of_care(planned=True))
+        .filter(~_covered(CoverageKind.AMC))
+    )
+
+
+def outside_roc(establishment_id: int) -> QuerySet[Stay]:
+    """Stays in progress whose AMC is not connected to ROC, by the last answer of the directory."""
+    last_code = (
+        Rights.objects.filter(stay=OuterRef(OuterRef("pk")), coverage=OuterRef("pk"))
+        .order_by("-answered_at", "-pk")
+        .values("code")[:1]
+    )
+    outside = Coverage.objects.filter(patient=OuterRef("patient"), kind=CoverageKind.AMC, active=True).alias(
+        last_code=Subquery(last_code)
+    )
+    return Stay.objects.filter(
+        Exists(outside.filter(last_code="HORS_ROC")),
+        ~_BILLED,
+        establishment=establishment_id,
+        status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED],
+    )
+
+
+def without_amo(establishment_id: int) -> QuerySet[Stay]:
+    """Gone, and nobody knows which caisse pays: nothing can be billed."""
+    return _gone_unbilled(establishment_id).filter(~_covered(CoverageKind.AMO))
+
+
+def without_engagement(establishment_id: int) -> QuerySet[Stay]:
+    """Gone for a while, covered by an AMC of ROC, and no engagement came."""
+    return (
+        _gone_unbilled(establishment_id)
+        .filter(~_ENGAGED, _covered(CoverageKind.AMC), _covered(CoverageKind.AMO, exemption=""))
+        .filter(ended_at__lte=timezone.now() - ENGAGEMENT_EXPECTED_AFTER)
+        .exclude(Exists(outside_roc(establishment_id).filter(pk=OuterRef("pk"))))
+        .exclude(pk__in=acts_missing(establishment_id).values("pk"))
+        .exclude(undecided_shape())
+    )
+
+
+def acts_missing(establishment_id: int) -> QuerySet[Stay]:
+    """External care that is over, and of which no act was entered: there is nothing to bill."""
+    return _gone_unbilled(establishment_id).filter(
+        ~Exists(Activity.objects.filter(stay=OuterRef("pk"))), kind__in=EXTERNAL_KINDS
+    )
+
+
+def no_night() -> Q:
+    return Q(kind=StayKind.FULL) & Q(exit_day=F("care_day"))
+
+
+def too_long() -> Q:
+    return Q(kind=StayKind.FULL) & Q(exit_day__gt=F("care_day") + timedelta(days=COMMON_LAW_NIGHTS))
+
+
+def _priced(unit_code: str, day: str) -> Exists:
+    return Exists(
+        TariffValue.objects.filter(
+            Q(valid_until__isnull=True) | Q(valid_until__gte=OuterRef(day)),
+            item__code=OuterRef(unit_code),
+            valid_from__lte=OuterRef(day),
+        )
+    )
+
+
+def no_tariff() -> Q:
+    return ~Q(kind__in=EXTERNAL_KINDS) & ~Q(_priced("unit__tariff_code", "care_day"))
+
+
+def undecided_shape() -> Exists:
+    """The stay itself has a shape that the rules of price do not decide."""
+    shape = (
+        Stay.objects.filter(pk=OuterRef("pk"))
+        .alias(care_day=_day_of_care(), exit_day=TruncDate("ended_at", tzinfo=timezone.get_current_timezone()))
+        .filter(no_night() | too_long() | no_tariff())
+    )
+    return Exists(shape)
+
+
+def exempted() -> Exists:
+    return Exists(
+        Coverage.objects.filter(
+            Q(valid_until__isnull=True) | Q(valid_until__gte=OuterRef("care_day")),
+            patient=OuterRef("patient"),
+            kind=CoverageKind.AMO,
+            active=True,
+            valid_from__lte=OuterRef("care_day"),
+        ).exclude(exemption="")
+    )
+
+
+def engagement_disagrees() -> Q:
+    """Engaged, nothing moves any more, and yet no bill: the AMC's lines are not the stay's."""
+    return Q(_ENGAGED) & ~Q(_CALLING) & Q(_covered(CoverageKind.AMO, exemption=""))
+
+
+def to_decide(establishment_id: int) -> QuerySet[Stay]:
+    """Gone, and the rules known here do not say who owes what (`billing.pricing.price` raises NotDecided)."""
+    return (
+        _gone_unbilled(establishment_id)
+        .alias(exit_day=TruncDate("ended_at", tzinfo=timezone.get_current_timezone()))
+        .filter(no_night() | too_long() | no_tariff() | Q(exempted()) | engagement_disagrees())
+    )
+
+
+# ---- money ----
+
+
+def invoices_of(establishment_id: int) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(stay__establishment=establishment_id)
+
+
+def blocked(establishment_id: int) -> QuerySet[Invoice]:
+    return invoices_of(establishment_id).filter(status=InvoiceStatus.READY).exclude(blocked_reason="")
+
+
+def rejected(establishment_id: int) -> QuerySet[Invoice]:
+    return invoices_of(establishment_id).filter(status=InvoiceStatus.REJECTED)
+
+
+def unacknowledged(establishment_id: int) -> QuerySet[Invoice]:
+    return invoices_of(establishment_id).filter(
+        status=InvoiceStatus.SENT, sent_at__lt=timezone.now() - ARL_EXPECTED_AFTER
+    )
+
+
+def shares_due(establishment_id: int, payer: Payer) -> QuerySet[Invoice]:
+    """Parts that a person collects or sees paid."""
+    return invoices_of(establishment_id).filter(
+        status__in=[InvoiceStatus.READY, InvoiceStatus.PARTLY_PAID], payer=payer
+    )
+
+
+def unmatched(establishment_id: int) -> QuerySet[ExchangeRecord]:
+    """Returns that found no invoice, or cannot be read. A file serves every establishment of the entity."""
+    return ExchangeRecord.objects.filter(status__in=[RecordStatus.UNMATCHED, RecordStatus.INVALID]).filter(
+        Q(invoice__isnull=True) | Q(invoice__stay__establishment=establishment_id)
+    )
+
+
+def quarantined(_establishment_id: int) -> QuerySet[ExchangeFile]:
+    """Files received cut or altered, until the same one comes whole."""
+    whole = ExchangeFile.objects.filter(
+        direction=FileDirection.IN,
+        status=FileStatus.IMPORTED,
+        kind=OuterRef("kind"),
+        name=OuterRef("name"),
+        created_at__gt=OuterRef("created_at"),
+    )
+    return ExchangeFile.objects.filter(~Exists(whole), direction=FileDirection.IN, status=FileStatus.QUARANTINED)
+
+
+# ---- the rest ----
+
+
+def failed_deliveries(establishment_id: int) -> QuerySet[EventDelivery]:
+    return EventDelivery.objects.filter(
+        done_at__isnull=True, attempts__gte=SHOWN_AFTER, event__stay__establishment=establishment_id
+    )
+
+
+def associations(status: AssociationStatus) -> QuerySet[DatamatrixAssociation]:
+    return DatamatrixAssociation.objects.filter(status=status)
+
+
+def since_day(days: int) -> date:
+    return timezone.localdate() - timedelta(days=days)

@@ -1,0 +1,75 @@
+"""Parts of pages of lower floors, which know no call and no stay: they embed these by name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.access import needs
+from accounts.enums import Action
+from admissions.models import Coverage
+from debtors.models import DatamatrixAssociation, Debtor
+from teleservices.enums import OPEN, CallStatus
+from teleservices.models import TeleserviceCall
+from worklists import querysets
+from worklists.overview import Median
+
+RECENT = timedelta(days=30)
+SHOWN_STAYS = 8
+
+
+@require_safe
+@needs(Action.SEE_DEBTORS)
+def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
+    """How the calls of one debtor went over 30 days: figures only, no patient."""
+    debtor = get_object_or_404(Debtor, pk=pk)
+    user: Any = request.user
+    mine = TeleserviceCall.objects.filter(debtor=debtor, stay__establishment=user.establishment_id)
+    recent = list(
+        mine.filter(planned_at__gte=timezone.now() - RECENT)
+        .order_by()
+        .values("operation")
+        .annotate(
+            total=Count("pk"),
+            answered=Count("pk", filter=Q(status=CallStatus.SUCCEEDED)),
+            refused=Count("pk", filter=Q(status=CallStatus.REFUSED)),
+            waiting=Count("pk", filter=Q(status__in=OPEN)),
+            median=Median("duration_ms"),
+            last=Max("finished_at"),
+        )
+        .order_by("operation")
+    )
+    for row in recent:
+        row["median_s"] = row["median"] / 1000 if row["median"] is not None else None
+    away = querysets.away(user.establishment_id or 0).filter(debtor=debtor)
+    context = {"debtor": debtor, "operations": recent, "away": away.order_by("not_before").first()}
+    return render(request, "worklists/debtor_calls.html", context)
+
+
+@require_safe
+@needs(Action.SEE_DEBTORS)
+def association_stays(request: HttpRequest, pk: int) -> HttpResponse:
+    """What became of the stays that used one association: by IEP, without the patient."""
+    association = get_object_or_404(DatamatrixAssociation, pk=pk)
+    user: Any = request.user
+    coverages = list(
+        Coverage.objects.filter(association=association, patient__stays__establishment=user.establishment_id)
+        .select_related("debtor", "created_by")
+        .distinct()
+        .order_by("-created_at")[:SHOWN_STAYS]
+    )
+    calls = (
+        TeleserviceCall.objects.filter(coverage__in=coverages, stay__establishment=user.establishment_id)
+        .exclude(operation="ANNUAIRE")
+        .select_related("stay", "coverage__debtor", "coverage__created_by")
+        .order_by("coverage_id", "stay_id", "-planned_at")
+        .distinct("coverage_id", "stay_id")
+    )
+    context = {"calls": list(calls), "may_open": user.may(Action.SEE_DOSSIER), "coverages": len(coverages)}
+    return render(request, "worklists/association_stays.html", context)
