@@ -19,7 +19,7 @@ ressource a changé depuis, la réponse est 409 et rien n’est écrasé.
 400 = demande mal formée, champ par champ dans `errors` ; 422 = demande comprise et refusée par une règle, avec
 `message`, `kept` (ce qui est gardé) et `todo` (ce qu’il faut faire).
 
-**Dates.** `AAAA-MM-JJ` ; instants ISO 8601 avec leur décalage (sans décalage : heure de Paris). **Montants** en euros,
+**Dates.** `AAAA-MM-JJ` ; instants ISO 8601 avec leur décalage. **Montants** en euros,
 deux décimales, dans une chaîne (`"12.50"`).
 """.strip()
 

@@ -59,9 +59,17 @@ class Day(serializers.DateField):
 
 
 class Instant(serializers.DateTimeField):
-    """An instant with its offset (ISO 8601). Without an offset, the hour is that of Paris."""
+    """An instant with its offset (ISO 8601): twice a year an hour without one says nothing, or says it twice."""
 
-    default_error_messages = {"bounds": _BOUNDS}
+    default_error_messages = {
+        "bounds": _BOUNDS,
+        "offset": "Donnez le décalage horaire : 2026-12-01T08:00:00+01:00, par exemple.",
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("offset")
+        return super().enforce_timezone(value)
 
     def to_internal_value(self, value: Any) -> datetime:
         instant = super().to_internal_value(value)

@@ -52,8 +52,8 @@ class Program:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def get(self, path: str, status: int = 200, **query: Any) -> Any:
-        return self._read(self.client.get(ROOT + path, query), status)
+    def get(self, path: str, expect: int = 200, **query: Any) -> Any:
+        return self._read(self.client.get(ROOT + path, query), expect)
 
     def post(self, path: str, body: Any = None, status: int = 201, key: str | None = "", **options: Any) -> Any:
         return self._read(self.send("post", path, {} if body is None else body, key, **options), status)
@@ -194,9 +194,7 @@ def make_world(establishment: Establishment) -> Callable[..., World]:
             "derivation": "inventée",
         }
         for number in range(1, children + 1):
-            estimate.lines.create(
-                number=number, amc_share=Decimal("15.00"), patient_share=Decimal("5.00"), **line
-            )
+            estimate.lines.create(number=number, amc_share=Decimal("15.00"), patient_share=Decimal("5.00"), **line)
         engagement = Engagement.objects.create(
             stay=stay,
             coverage=coverage,
@@ -214,7 +212,7 @@ def make_world(establishment: Establishment) -> Callable[..., World]:
             stay=stay, total=owed, amo_share=Decimal("0.00"), amc_share=owed, patient_share=Decimal("0.00")
         )
         invoice = Invoice.objects.create(
-            number=f"26{Invoice.objects.count() + 1:07d}",
+            number=f"98{Invoice.objects.count() + 1:07d}",
             bill=bill,
             stay=stay,
             payer=Payer.AMC,
@@ -253,9 +251,7 @@ def make_world(establishment: Establishment) -> Callable[..., World]:
                 file=file, line=number, invoice=invoice, invoice_number=invoice.number, status=RecordStatus.APPLIED
             )
         association = AssociationFactory(debtor=coverage.debtor)
-        return World(
-            patient, stay, movement, request, card, coverage, amo, call, invoice, payment, file, association
-        )
+        return World(patient, stay, movement, request, card, coverage, amo, call, invoice, payment, file, association)
 
     return make
 

@@ -125,4 +125,4 @@ def test_a_sibling_site_shares_the_identities_and_not_the_stays(establishment, w
     _, token = ApiClient.issue("annexe", site, list(Scope.values))
     sibling = Program(Client(headers={"authorization": f"Bearer {token}"}))
     assert sibling.get(f"/patients/{world.patient.ipp}")["ipp"] == world.patient.ipp
-    sibling.get(f"/stays/{world.stay.iep}", status=404)
+    sibling.get(f"/stays/{world.stay.iep}", expect=404)
