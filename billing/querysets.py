@@ -1,0 +1,103 @@
+"""Reads of invoices and exchanges, for the screens and for who settles what came back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.utils import timezone
+
+from accounts.models import User
+from billing.enums import LIVE, FileDirection, FileStatus, InvoiceStatus, RecordStatus
+from billing.models import ExchangeFile, ExchangeRecord, Invoice
+
+# A number read with one wrong digit, or an amount to the cent: enough to be shown as « may be this one ».
+SHOWN_CANDIDATES: Final = 8
+_EXPECTING: Final = (InvoiceStatus.SENT, InvoiceStatus.ACKNOWLEDGED, InvoiceStatus.PARTLY_PAID, InvoiceStatus.REJECTED)
+
+
+def invoices_for(user: User) -> QuerySet[Invoice]:
+    """The invoices of this person's establishment."""
+    return Invoice.objects.filter(stay__establishment=user.establishment_id)
+
+
+def with_what_is_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    due = ExpressionWrapper(F("amount") - F("paid_amount"), DecimalField(max_digits=12, decimal_places=2))
+    return invoices.select_related("stay__patient", "debtor").annotate(due=due)
+
+
+def family_of(invoice: Invoice) -> list[Invoice]:
+    """Every invoice of the same stay and payer, oldest first: a rejection and what followed it."""
+    return list(
+        Invoice.objects.filter(stay=invoice.stay_id, payer=invoice.payer)
+        .select_related("corrected_by", "replaced_by")
+        .order_by("pk")
+    )
+
+
+def siblings(invoice: Invoice) -> list[Invoice]:
+    """The invoices of the same bill that carry its shares, one a payer."""
+    rows = Invoice.objects.filter(bill=invoice.bill_id, status__in=LIVE).select_related("debtor")
+    order = {"AMO": 0, "AMC": 1, "PATIENT": 2}
+    return sorted(rows, key=lambda row: order[row.payer])
+
+
+def exchange_figures() -> dict[str, Any]:
+    """Of the lots sent: accepted, refused, awaited; of the files received: in quarantine, sent to us again."""
+    sent = ExchangeFile.objects.filter(direction=FileDirection.OUT).aggregate(
+        total=Count("pk"),
+        accepted=Count("pk", filter=Q(status=FileStatus.ACKNOWLEDGED)),
+        refused=Count("pk", filter=Q(status=FileStatus.REFUSED)),
+        awaited=Count("pk", filter=Q(status__in=[FileStatus.PREPARED, FileStatus.WRITTEN])),
+    )
+    received = ExchangeFile.objects.filter(direction=FileDirection.IN).aggregate(
+        received=Count("pk"),
+        quarantined=Count("pk", filter=Q(status=FileStatus.QUARANTINED)),
+        again=Sum("resent_count"),
+    )
+    return sent | received | {"again": received["again"] or 0, "at": timezone.now()}
+
+
+def record_counts(file: ExchangeFile) -> list[tuple[str, str, int]]:
+    """(status, label, count) of the records of a file, every status, zeros too."""
+    found = dict(
+        ExchangeRecord.objects.filter(file=file).order_by().values_list("status").annotate(count=Count("pk"))
+    )
+    return [(status.value, str(status.label), found.get(status.value, 0)) for status in RecordStatus]
+
+
+def candidates(record: ExchangeRecord, user: User) -> list[tuple[Invoice, list[str]]]:
+    """Invoices that an unmatched return may be about, the likeliest first, each with why."""
+    clues = Q(pk=record.invoice_id) if record.invoice_id else Q(pk__isnull=True)
+    if record.engagement_number:
+        clues |= Q(engagement__number=record.engagement_number)
+    if len(record.invoice_number) == 9:
+        clues |= Q(number=record.invoice_number)
+        for position in range(9):
+            wrong = record.invoice_number
+            clues |= Q(number__startswith=wrong[:position], number__endswith=wrong[position + 1 :])
+    if record.amount:
+        clues |= Q(amount=record.amount + F("paid_amount"), status__in=_EXPECTING, debtor__amc_number=record.file.recipient)
+    rows = with_what_is_due(invoices_for(user).filter(clues)).select_related("stay__patient", "debtor", "engagement")
+    found = [(row, _why(record, row)) for row in rows[:200]]
+    found = [(row, why) for row, why in found if why]
+    return sorted(found, key=lambda pair: (-len(pair[1]), -pair[0].pk))[:SHOWN_CANDIDATES]
+
+
+def _why(record: ExchangeRecord, invoice: Invoice) -> list[str]:
+    reasons = []
+    if invoice.number == record.invoice_number:
+        reasons.append("même n°")
+    elif len(record.invoice_number) == 9:
+        differing = sum(a != b for a, b in zip(invoice.number, record.invoice_number, strict=True))
+        if differing == 1:
+            reasons.append("n° à un chiffre près")
+    if record.engagement_number and invoice.engagement and invoice.engagement.number == record.engagement_number:
+        reasons.append("même engagement")
+    due: Decimal = invoice.amount - invoice.paid_amount
+    if record.amount and due == record.amount:
+        reasons.append("montant exact")
+    if record.file.recipient and invoice.debtor and invoice.debtor.amc_number == record.file.recipient:
+        reasons.append("même organisme")
+    return reasons if reasons != ["même organisme"] else []
