@@ -235,7 +235,8 @@ DROP = """([type, size]) => {
   const transfer = new DataTransfer();
   transfer.items.add(new File([new Uint8Array(size)], 'carte', { type }));
   for (const name of ['dragenter', 'dragover', 'drop'])
-    document.querySelector('main').dispatchEvent(new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    document.querySelector('main').dispatchEvent(
+      new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true }));
 }"""
 
 
@@ -255,7 +256,9 @@ def test_a_picture_is_pasted(page):
     assert memory.files == [("c.pdf", 5)]
 
 
-@pytest.mark.parametrize(("kind", "size", "why"), [("text/plain", 10, "ni une image ni un PDF"), ("image/png", 11_000_000, "10 Mo")])
+@pytest.mark.parametrize(
+    ("kind", "size", "why"), [("text/plain", 10, "ni une image ni un PDF"), ("image/png", 11_000_000, "10 Mo")]
+)
 def test_another_file_is_refused_with_its_reason(page, kind, size, why):
     page.evaluate(DROP, [kind, size])
     page.wait_for_selector("#notices .notice-wait")
@@ -422,8 +425,11 @@ def test_a_draft_is_not_shown_to_the_next_person_and_leaves_with_the_session(pag
 
 
 def test_only_a_final_state_is_said_and_once(page):
-    page.evaluate("""() => { window.heard = []; new MutationObserver(() => window.heard.push(
-        document.getElementById('announcements').textContent)).observe(document.getElementById('announcements'), {childList: true}); }""")
+    page.evaluate("""() => {
+      window.heard = [];
+      const region = document.getElementById('announcements');
+      new MutationObserver(() => window.heard.push(region.textContent)).observe(region, { childList: true });
+    }""")
     page.wait_for_selector("#direct:has-text('Appel en cours')")
     memory.live = '<p data-announce="SIM : répondu en 0,4 s.">Répondu</p>'
     said(page, "SIM : répondu en 0,4 s.")

@@ -62,7 +62,9 @@ def test_package_and_lock_pin_the_same_exact_versions():
 
 
 def test_addresses_leave_the_lock_file_and_digests_stay():
-    lock = {"packages": {"": {"name": "x"}, "node_modules/a": {"resolved": "u", "funding": {}, "integrity": "sha512-z"}}}
+    lock = {
+        "packages": {"": {"name": "x"}, "node_modules/a": {"resolved": "u", "funding": {}, "integrity": "sha512-z"}}
+    }
     assert without_addresses(lock)["packages"]["node_modules/a"] == {"integrity": "sha512-z"}
 
 

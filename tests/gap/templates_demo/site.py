@@ -47,7 +47,12 @@ class Memory:
 
 memory = Memory()
 USER = SimpleNamespace(
-    is_authenticated=True, pk=1204, username="nferrand", get_full_name="Nadia Ferrand", role_label="agent", single_keys=True
+    is_authenticated=True,
+    pk=1204,
+    username="nferrand",
+    get_full_name="Nadia Ferrand",
+    role_label="agent",
+    single_keys=True,
 )
 
 
@@ -58,7 +63,10 @@ class AdmissionForm(forms.Form):
     nir = forms.CharField(label="NIR", required=False)
     single_room = forms.BooleanField(label="Chambre particulière, 65,00 € la nuit", required=False)
     payment = forms.ChoiceField(
-        label="Règlement", widget=forms.RadioSelect, choices=[("cb", "carte"), ("differe", "débit différé")], initial="cb"
+        label="Règlement",
+        widget=forms.RadioSelect,
+        choices=[("cb", "carte"), ("differe", "débit différé")],
+        initial="cb",
     )
 
     def clean_member(self) -> str:
@@ -103,7 +111,12 @@ def context(form: forms.Form) -> dict[str, Any]:
         "amc": Decimal("804.20"),
         "patient_share": Decimal("45.00"),
         "rows": [
-            {"name": name, "amount": Decimal("642.10") + n, "since": timedelta(hours=50 - 20 * n), "curve": [3, n, 5, 2]}
+            {
+                "name": name,
+                "amount": Decimal("642.10") + n,
+                "since": timedelta(hours=50 - 20 * n),
+                "curve": [3, n, 5, 2],
+            }
             for n, name in enumerate(names[:3])
         ],
         "page": Paginator(list(range(95)), 50).page(1),
