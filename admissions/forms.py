@@ -1,0 +1,288 @@
+"""Forms of the reception. Dates are typed as they come: 17/05/1984, 17051984, 17.05.84; hours with them or not."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import Establishment
+from admissions.enums import DischargeMode, Sex, StayKind
+from admissions.errors import Refused
+from admissions.models import Patient, Stay, Unit
+from admissions.services.patients import Traits
+
+_DATE = re.compile(r"(\d{1,2})[/.\- ]?(\d{2})[/.\- ]?(\d{4}|\d{2})$")
+_HOUR = re.compile(r"(\d{1,2})\s*[:hH]\s*(\d{2})?$|(\d{2})(\d{2})$")
+
+
+def read_date(text: str, *, past: bool = False) -> date:
+    """A date as people type it. Two figures of a year are of the past century when `past` and they would be to come.
+
+    Raises ValueError.
+    """
+    found = _DATE.fullmatch(text.strip())
+    if not found:
+        raise ValueError("Not a date.")
+    day, month, year = (int(part) for part in found.groups())
+    if year < 100:
+        year += 2000
+        if past and date(year, month, min(day, 28)) > timezone.localdate():
+            year -= 100
+    return date(year, month, day)
+
+
+class DayField(forms.CharField):
+    """A day, typed. The problem says what was expected, never a guess."""
+
+    def __init__(self, *, past: bool = False, **options: Any) -> None:
+        self.past = past
+        super().__init__(**options)
+        self.widget.attrs |= {
+            "inputmode": "numeric",
+            "autocomplete": "off",
+            "class": "num",
+            "placeholder": "jj/mm/aaaa",
+        }
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value:%d/%m/%Y}" if isinstance(value, date) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, date):
+            return value
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            return read_date(text, past=self.past)
+        except ValueError:
+            raise ValidationError(
+                "Cette date n’existe pas.",
+                params={"kept": "Votre saisie est gardée.", "next": "Écrivez-la jj/mm/aaaa, avec ou sans barres."},
+            ) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class MomentField(forms.CharField):
+    """A day and an hour, typed: « 21/11/2026 14:00 », « 211126 1400 »; a day alone is midnight, an hour alone today."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.widget.attrs |= {"autocomplete": "off", "class": "num", "placeholder": "jj/mm/aaaa hh:mm"}
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{timezone.localtime(value):%d/%m/%Y %H:%M}" if isinstance(value, datetime) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value
+        text = (super().to_python(value) or "").replace(" à ", " ").strip()
+        if not text:
+            return None
+        try:
+            return timezone.make_aware(self._read(text))
+        except ValueError:
+            raise ValidationError(
+                "Cette date et cette heure ne se lisent pas.",
+                params={"kept": "Votre saisie est gardée.", "next": "Écrivez jj/mm/aaaa hh:mm."},
+            ) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    @staticmethod
+    def _read(text: str) -> datetime:
+        head, _, tail = text.rpartition(" ")
+        if not head:
+            # « 14:30 » is an hour of today; anything else is a day.
+            found = _HOUR.fullmatch(tail) if ":" in tail or "h" in tail.lower() else None
+            if found:
+                return datetime.combine(timezone.localdate(), _hour(found))
+            return datetime.combine(read_date(tail), time.min)
+        found = _HOUR.fullmatch(tail)
+        if not found:
+            raise ValueError("Not an hour.")
+        return datetime.combine(read_date(head), _hour(found))
+
+
+def _hour(found: re.Match[str]) -> time:
+    return time(int(found.group(1) or found.group(3)), int(found.group(2) or found.group(4) or 0))
+
+
+class ServiceForm(forms.Form):
+    """A form in front of a service: what the service refuses is said beside its field, and every typed value stays."""
+
+    use_required_attribute = False
+    #: The page opens on the first field.
+    focus = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.focus_first()
+
+    def focus_first(self) -> None:
+        for number, field in enumerate(self.fields.values()):
+            field.widget.attrs.pop("data-focus", None)
+            if number == 0 and self.focus:
+                field.widget.attrs["data-focus"] = True
+
+    def refuse(self, refused: Refused) -> None:
+        if refused.field in self.fields:
+            # Django formats a message that has params: a percent sign of ours is a percent sign.
+            message = refused.message.replace("%", "%%")
+            self.add_error(refused.field, ValidationError(message, params={"kept": refused.kept, "next": refused.todo}))
+        else:
+            self.add_error(None, refused.sentence)
+
+
+class IdentityForm(ServiceForm):
+    """Traits of a person. The strict ones first, in the order of the identity document."""
+
+    STRICT = ("birth_name", "first_names", "birth_date", "sex", "birth_place")
+
+    birth_name = forms.CharField(label="Nom de naissance", max_length=100)
+    first_names = forms.CharField(label="Prénoms de naissance", max_length=100)
+    birth_date = DayField(label="Date de naissance", past=True)
+    sex = forms.ChoiceField(label="Sexe", choices=[("", "")] + Sex.choices)
+    birth_place = forms.CharField(
+        label="Lieu de naissance (code INSEE)",
+        max_length=5,
+        required=False,
+        help_text="99 et le code du pays hors de France.",
+    )
+    used_name = forms.CharField(label="Nom utilisé", max_length=100, required=False)
+    used_first_name = forms.CharField(label="Prénom utilisé", max_length=60, required=False)
+    nir = forms.CharField(label="NIR de l’assuré", max_length=25, required=False)
+    birth_rank = forms.IntegerField(label="Rang de naissance", min_value=1, max_value=9, initial=1, required=False)
+    phone = forms.CharField(label="Téléphone", max_length=20, required=False)
+    email = forms.EmailField(label="Courriel", required=False)
+
+    def __init__(self, *args: Any, locked: Patient | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.locked = locked
+        if locked:
+            # Locked data is text on the screen, not a disabled field: it is not asked for at all.
+            for name in self.STRICT:
+                del self.fields[name]
+        self.focus_first()
+        for name in ("birth_name", "first_names", "used_name", "used_first_name", "nir", "phone", "email"):
+            if name in self.fields:
+                self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def traits(self) -> Traits:
+        values = dict(self.cleaned_data)
+        if self.locked:
+            values |= {name: getattr(self.locked, name) for name in self.STRICT}
+        values["birth_rank"] = values.get("birth_rank") or 1
+        return Traits(**values)
+
+    @staticmethod
+    def values_of(patient: Patient) -> dict[str, Any]:
+        names = (
+            *IdentityForm.STRICT, "used_name", "used_first_name", "nir", "birth_rank", "phone", "email",
+        )  # fmt: skip
+        return {name: getattr(patient, name) for name in names}
+
+
+class PlanForm(ServiceForm):
+    """Where, how and when: a stay to come, or the one that begins now."""
+
+    unit = forms.ModelChoiceField(label="Service", queryset=Unit.objects.none(), empty_label=None)
+    kind = forms.ChoiceField(label="Type", choices=StayKind.choices)
+    start_at = MomentField(label="Entrée")
+    planned_end_at = MomentField(label="Sortie prévue", required=False)
+    prescription_date = DayField(label="Prescription du", required=False)
+
+    def __init__(self, *args: Any, establishment: Establishment, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["unit"].queryset = Unit.objects.filter(establishment=establishment, active=True)  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(kind, label.capitalize()) for kind, label in _KINDS]  # type: ignore[attr-defined]
+        self.fields["kind"].initial = StayKind.FULL
+
+    def refuse(self, refused: Refused) -> None:
+        # The services know two entries, planned and real; the screen has one.
+        if refused.field in ("planned_start_at", "started_at"):
+            refused.field = "start_at"
+        super().refuse(refused)
+
+
+_KINDS = [
+    (StayKind.FULL, "hospitalisation"),
+    (StayKind.DAY, "hôpital de jour"),
+    (StayKind.EXTERNAL, "consultation, soins externes"),
+    (StayKind.EMERGENCY, "urgences"),
+    (StayKind.SESSION, "séances"),
+]
+
+
+class AdmissionForm(PlanForm):
+    """The stay as it begins: its plan, and the bed."""
+
+    room = forms.CharField(label="Chambre", max_length=10, required=False)
+    bed = forms.CharField(label="Lit", max_length=10, required=False)
+
+
+class MovementForm(ServiceForm):
+    unit = forms.ModelChoiceField(label="Service", queryset=Unit.objects.none(), empty_label=None)
+    room = forms.CharField(label="Chambre", max_length=10, required=False)
+    bed = forms.CharField(label="Lit", max_length=10, required=False)
+    started_at = MomentField(label="Depuis")
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["unit"].queryset = Unit.objects.filter(establishment=stay.establishment_id, active=True)  # type: ignore[attr-defined]
+
+
+class RoomForm(ServiceForm):
+    """A single room begins."""
+
+    starts_on = DayField(label="À partir du")
+    signed_on = DayField(label="Demande signée le", required=False)
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class EndRoomForm(ServiceForm):
+    """A single room ends."""
+
+    ends_on = DayField(label="Dernière nuit, incluse")
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class DischargeForm(ServiceForm):
+    ended_at = MomentField(label="Sortie")
+    mode = forms.ChoiceField(
+        label="Mode de sortie", choices=[(mode, mode.label.capitalize()) for mode in DischargeMode]
+    )
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class CancelForm(ServiceForm):
+    reason = forms.CharField(label="Motif", max_length=200)
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class DeclareForm(ServiceForm):
+    """A coverage without a card. `debtor` is chosen in the grid."""
+
+    focus = False
+
+    debtor = forms.IntegerField(widget=forms.HiddenInput)
+    valid_from = DayField(label="Valable du")
+    valid_until = DayField(label="Jusqu’au", required=False)
+    convention = forms.CharField(label="Convention", max_length=2, required=False)
+    member_number = forms.CharField(label="N° d’adhérent", max_length=30, required=False)

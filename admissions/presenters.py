@@ -1,0 +1,365 @@
+"""What the screens of a dossier show: the banner, what covers the patient, what happened. Built here, drawn there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+
+from django.urls import reverse
+from django.utils import timezone
+
+from admissions.enums import (
+    CoverageKind,
+    CoverageSource,
+    DischargeMode,
+    EventKind,
+    IdentityStatus,
+    RequestCode,
+    RightsStatus,
+)
+from admissions.models import AdmissionEvent, Coverage, Patient, Rights, Stay
+from admissions.querysets import care_date, coverages_on
+from admissions.rules.identity import query_variants
+from debtors.enums import MatchLevel
+from gap.templatetags.gap_format import age_text, nir, short_date
+from gap.text import NBSP
+
+_SIGNS: Final = ((" :", f"{NBSP}:"), (" ;", "\u202f;"), (" ?", "\u202f?"), (" !", "\u202f!"), ("'", "’"))
+
+
+def french(text: str) -> str:
+    """A sentence of a catalogue or of a payer, with the signs of French typography."""
+    for plain, sign in _SIGNS:
+        text = text.replace(plain, sign)
+    return text
+
+
+# ---- the banner ----
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something to see on the right of the banner."""
+
+    tone: str
+    icon: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Who the dossier is about. The same on every screen (identitovigilance)."""
+
+    birth_name: str
+    first_names: str
+    used_name: str
+    birth_date: date
+    age_label: str
+    sex_label: str
+    ins_icon: str
+    ins_tone: str
+    ins_status_label: str
+    ins_display: str
+    ipp: str
+    iep: str
+    alerts: list[Alert]
+
+
+_IDENTITY: Final = {
+    IdentityStatus.PROVISIONAL: ("shield-question", "wait"),
+    IdentityStatus.VALIDATED: ("shield-check", "ok"),
+    IdentityStatus.RETRIEVED: ("shield-check", "ok"),
+    IdentityStatus.QUALIFIED: ("shield-check", "ok"),
+}
+LOCKED: Final = (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
+
+
+def banner(patient: Patient, stay: Stay | None = None) -> Banner:
+    icon, tone = _IDENTITY[IdentityStatus(patient.identity_status)]
+    return Banner(
+        birth_name=patient.birth_name,
+        first_names=patient.first_names,
+        used_name=patient.used_name,
+        birth_date=patient.birth_date,
+        age_label=age_text(patient.birth_date, timezone.localdate()),
+        sex_label=f"sexe {patient.get_sex_display()}",
+        ins_icon=icon,
+        ins_tone=tone,
+        ins_status_label=f"{patient.get_identity_status_display().capitalize()}, NIR",
+        ins_display=nir(patient.nir) if patient.nir else "inconnu",
+        ipp=patient.ipp,
+        iep=stay.iep if stay else "",
+        alerts=homonym_alerts(patient),
+    )
+
+
+def homonym_alerts(patient: Patient) -> list[Alert]:
+    """Another person of the same birth name and first name: the birth date is to be looked at."""
+    token = query_variants(patient.birth_name)[-1][-1]
+    others = (
+        Patient.objects.filter(name_tokens__token=token, birth_name=patient.birth_name)
+        .filter(first_names__istartswith=patient.first_name)
+        .exclude(pk=patient.pk)
+    )
+    count = len(others.values_list("pk")[:10])
+    if not count:
+        return []
+    words = "1 homonyme" if count == 1 else f"{count if count < 10 else '10 ou plus'} homonymes"
+    return [Alert("wait", "users", f"{words}{NBSP}: vérifier la date de naissance")]
+
+
+# ---- coverages ----
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Rights as three outcomes, with the reason and the age of the answer."""
+
+    tone: str
+    icon: str
+    word: str
+    reason: str = ""
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    """One coverage of a stay, and what its payer last said of it."""
+
+    pk: int
+    kind: str
+    rank: int
+    debtor: str
+    detail: str
+    number: str
+    route: str
+    valid_from: date
+    valid_until: date | None
+    source: str
+    found_by: str
+    card_id: int | None
+    outcome: Outcome
+    uncovered: list[str] = field(default_factory=list)
+
+
+def outcome(kind: str, rights: Rights | None) -> Outcome:
+    """What is known of the rights: open, closed, undetermined; or not asked yet."""
+    if rights is None:
+        if kind == CoverageKind.AMO:
+            return Outcome("sys", "file-text", "Déclarés", "Déclarés à l’accueil, pas encore contrôlés par CDRi.")
+        return Outcome("plan", "circle-dashed", "Pas encore de réponse")
+    if rights.status == RightsStatus.OPEN:
+        return Outcome("ok", "circle-check", "Ouverts", french(rights.reason), rights.answered_at)
+    if rights.status == RightsStatus.CLOSED:
+        return Outcome("stop", "ban", "Fermés", french(rights.reason), rights.answered_at)
+    if rights.code == "HORS_ROC":
+        return Outcome("sys", "transfer", "Hors ROC", french(rights.reason), rights.answered_at)
+    return Outcome("wait", "help-circle", "Indéterminés", french(rights.reason), rights.answered_at)
+
+
+_SOURCES: Final = {
+    CoverageSource.CARD: "carte lue",
+    CoverageSource.DECLARED: "déclarée",
+    CoverageSource.API: "reçue d’un autre logiciel",
+}
+_FOUND_BY: Final = {
+    MatchLevel.WHOLE: "cette carte même",
+    MatchLevel.CSR: "organisme, convention et CSR",
+    MatchLevel.CONVENTION: "organisme et convention",
+    MatchLevel.AMC: "organisme seul",
+}
+
+
+def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
+    debtor = coverage.debtor
+    if coverage.kind == CoverageKind.AMO:
+        number = " ".join(filter(None, (debtor.amo_regime, debtor.amo_fund, debtor.amo_centre)))
+        route = ""
+    else:
+        number = NBSP.join((debtor.amc_number[:4], debtor.amc_number[4:7], debtor.amc_number[7:]))
+        route = ", ".join(filter(None, (coverage.convention, coverage.csr)))
+    until = f", jusqu’au {short_date(coverage.valid_until)}" if coverage.valid_until else ", sans date de fin"
+    parts = [f"{coverage.kind} {number}", f"convention {coverage.convention}" if coverage.convention else ""]
+    if coverage.kind == CoverageKind.AMC:
+        parts.append(f"rang{NBSP}{coverage.rank}")
+    return CoverageView(
+        pk=coverage.pk,
+        kind=coverage.kind,
+        rank=coverage.rank,
+        debtor=debtor.name,
+        detail=", ".join(filter(None, parts)) + until,
+        number=coverage.member_number or "",
+        route=route,
+        valid_from=coverage.valid_from,
+        valid_until=coverage.valid_until,
+        source=_SOURCES[CoverageSource(coverage.source)],
+        found_by=_FOUND_BY[MatchLevel(coverage.match_level)] if coverage.match_level else "",
+        card_id=coverage.card_id,
+        outcome=outcome(coverage.kind, rights),
+        uncovered=list(rights.uncovered_families) if rights else [],
+    )
+
+
+def coverages_of_stay(stay: Stay, kind: CoverageKind | None = None) -> list[CoverageView]:
+    """What covers this stay on its day of care, AMO first, each with the last answer. Two queries."""
+    coverages = list(coverages_on(stay.patient_id, care_date(stay), kind))
+    last: dict[int, Rights] = {}
+    for rights in Rights.objects.filter(stay=stay, coverage__in=[coverage.pk for coverage in coverages]):
+        last.setdefault(rights.coverage_id, rights)
+    order = {CoverageKind.AMO: 0, CoverageKind.AMC: 1}
+    coverages.sort(key=lambda coverage: (order[CoverageKind(coverage.kind)], coverage.rank))
+    return [coverage_view(coverage, last.get(coverage.pk)) for coverage in coverages]
+
+
+# ---- what happened ----
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a stay's timeline. `moving` lines stand at the top; `bold` is the head of the title."""
+
+    at: datetime
+    kind: str
+    icon: str
+    title: str
+    bold: str = ""
+    detail: str = ""
+    tone: str = ""
+    turn: bool = False
+    chip: str = ""
+    chip_tone: str = ""
+    chip_icon: str = ""
+    moving: bool = False
+    yours: bool = False
+    upcoming: bool = False
+    announce: str = ""
+    url: str = ""
+    # What an upper floor draws in the line: a call with its three sentences.
+    view: object = None
+    coverage_id: int = 0
+
+
+_EVENTS: Final[dict[str, tuple[str, str]]] = {
+    EventKind.STAY_PREADMITTED: ("calendar", "Pré-admission"),
+    EventKind.STAY_ADMITTED: ("door-enter", "Admission"),
+    EventKind.MOVEMENT_ADDED: ("arrows-exchange", "Mouvement"),
+    EventKind.REQUEST_ADDED: ("bed", "Demande du patient"),
+    EventKind.REQUEST_ENDED: ("bed", "Fin d’une demande du patient"),
+    EventKind.COVERAGE_CHANGED: ("credit-card", "Couverture changée"),
+    EventKind.CARD_READ: ("scan", "Carte lue"),
+    EventKind.ACTIVITY_ENTERED: ("stethoscope", "Acte saisi"),
+    EventKind.STAY_CORRECTED: ("pencil", "Séjour corrigé"),
+    EventKind.STAY_DISCHARGED: ("door-exit", "Sortie"),
+    EventKind.STAY_CANCELLED: ("x", "Séjour annulé"),
+    EventKind.STAY_CLOSED: ("checks", "Séjour soldé"),
+    EventKind.RIGHTS_ASKED_AGAIN: ("refresh", "Droits redemandés"),
+    EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
+    EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
+}
+_NOW: Final = {RequestCode.SINGLE_ROOM: "Chambre particulière", RequestCode.COMPANION_MEAL: "Repas accompagnant"}
+
+
+def event_entries(stay: Stay, coverages: Iterable[Coverage]) -> list[Entry]:
+    """The business events of a stay. `coverages`: those of the patient, for their names. One query."""
+    names = {coverage.pk: coverage.debtor.name for coverage in coverages}
+    events = AdmissionEvent.objects.filter(stay=stay).select_related("created_by", "client")
+    return [_event_entry(stay, event, names) for event in events]
+
+
+def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> Entry:
+    icon, title = _EVENTS[event.kind]
+    detail = event.detail
+    said = ""
+    if event.kind == EventKind.MOVEMENT_ADDED:
+        said = f"Vers l’UF {detail.get('unit', '')}"
+    elif event.kind in (EventKind.REQUEST_ADDED, EventKind.REQUEST_ENDED):
+        asked = _NOW.get(detail.get("code", ""), "Demande du patient")
+        title = f"{asked}{NBSP}: fin" if event.kind == EventKind.REQUEST_ENDED else f"{asked} demandée"
+        if detail.get("code") == RequestCode.COMPANION_MEAL and event.kind == EventKind.REQUEST_ADDED:
+            title = "Repas accompagnant demandé"
+    elif event.kind == EventKind.COVERAGE_CHANGED:
+        said = names.get(detail.get("coverage", 0), "")
+    elif event.kind == EventKind.ACTIVITY_ENTERED:
+        title = f"Acte {detail.get('code', '')}"
+    elif event.kind == EventKind.STAY_DISCHARGED and detail.get("mode"):
+        title = f"Sortie, {DischargeMode(detail['mode']).label}"
+    elif event.kind == EventKind.STAY_CANCELLED:
+        said = stay.cancel_reason
+    who = event.created_by.short_name if event.created_by else event.client.name if event.client else ""
+    return Entry(
+        at=event.occurred_at,
+        kind="event",
+        icon=icon,
+        title=title,
+        detail=". ".join(filter(None, (said, f"Par {who}" if who else ""))),
+    )
+
+
+# ---- words of a stay ----
+
+KINDS: Final = {
+    "external": "Consultation, soins externes",
+    "day": "Hôpital de jour",
+    "full": "Hospitalisation",
+    "emergency": "Urgences",
+    "session": "Séances",
+}
+
+
+def stay_title(stay: Stay) -> str:
+    """« Séjour du 16/11 au 20/11/2026 »."""
+    start = timezone.localdate(stay.start_at)
+    end = stay.ended_at or stay.planned_end_at
+    if not end or timezone.localdate(end) == start:
+        return f"{KINDS[stay.kind]}, {start:%d/%m/%Y}"
+    last = timezone.localdate(end)
+    first = f"{start:%d/%m}" if start.year == last.year else f"{start:%d/%m/%Y}"
+    return f"Séjour du {first} au {last:%d/%m/%Y}"
+
+
+def nights(stay: Stay) -> int:
+    """Nights from entry to (planned) exit; 0 when the exit is unknown."""
+    end = stay.ended_at or stay.planned_end_at
+    if not end:
+        return 0
+    return max((timezone.localdate(end) - timezone.localdate(stay.start_at)).days, 0)
+
+
+_STATUS: Final = {
+    "preadmitted": ("sys", "calendar"),
+    "admitted": ("ok", "door-enter"),
+    "discharged": ("sys", "door-exit"),
+    "closed": ("ok", "checks"),
+    "cancelled": ("sys", "x"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StayRow:
+    """A stay in a list of stays."""
+
+    iep: str
+    url: str
+    title: str
+    unit: str
+    tone: str
+    icon: str
+    status: str
+    start_at: datetime
+
+
+def stay_row(stay: Stay) -> StayRow:
+    tone, icon = _STATUS[stay.status]
+    return StayRow(
+        iep=stay.iep,
+        url=reverse("admissions:stay", args=[stay.iep]),
+        title=stay_title(stay),
+        unit=str(stay.unit),
+        tone=tone,
+        icon=icon,
+        status=stay.get_status_display(),
+        start_at=stay.start_at,
+    )

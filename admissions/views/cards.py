@@ -1,0 +1,261 @@
+"""Cards: read anywhere, from a scanner, a photo or a PDF; the debtor found, chosen in a short list, or in the grid."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import PurePath
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from accounts.access import needs
+from accounts.enums import Action
+from admissions.enums import CoverageKind, StayStatus
+from admissions.errors import Refused
+from admissions.forms import DeclareForm
+from admissions.models import Card, Coverage, Patient, Stay
+from admissions.presenters import coverages_of_stay
+from admissions.querysets import care_date
+from admissions.services import coverage as services
+from admissions.views.common import acted, actor, draw, own_stays, stay_or_404
+from debtors.datamatrix import ReadCard, fingerprint, parse, sandbox
+from debtors.enums import DebtorKind
+from debtors.models import Debtor
+from debtors.querysets import search_debtors
+from gap.crypto import index_key
+
+GRID_SHOWN = 8
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
+
+
+class NotRead(Exception):
+    """The file holds no card that can be read. `message` says what, `todo` what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def received(request: HttpRequest) -> tuple[ReadCard, str, bytes | None, str]:
+    """What was scanned, dropped or pasted: the card, its reader, the image and its suffix. Raises NotRead."""
+    file = request.FILES.get("file")
+    if file is None:
+        return parse(request.POST.get("scan", "")), "douchette", None, ""
+    data = file.read()
+    result = sandbox.read_untrusted(data)
+    if not result.decoded:
+        raise NotRead(result.message_fr)
+    suffix = PurePath(file.name or "").suffix.lower()
+    return parse(result.content), result.reader, data, suffix if suffix in _SUFFIXES else ""
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def stay_scan(request: HttpRequest, iep: str) -> HttpResponse:
+    """A card was read on a screen of this stay."""
+    stay = stay_or_404(request, iep)
+    try:
+        read, reader, image, suffix = received(request)
+        if not read.content:
+            raise NotRead("Rien n’a été lu.")
+        outcome = services.read_card(stay, read, reader, actor(request), image=image, image_suffix=suffix)
+    except NotRead as problem:
+        return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
+    except Refused as refused:
+        return draw(request, "admissions/scan.html#notice", {"tone": "stop", "message": refused.sentence}, status=422)
+    context = {"stay": stay, "outcome": outcome, "card": outcome.card, "coverage": outcome.coverage}
+    if outcome.coverage is not None:
+        return acted(draw(request, "admissions/scan.html#found", context))
+    if outcome.choices:
+        return acted(draw(request, "admissions/scan.html#choices", context))
+    if outcome.level is None and outcome.card.valid_until and outcome.card.valid_until < care_date(stay):
+        return acted(draw(request, "admissions/scan.html#notice", {"tone": "stop", "message": outcome.message}))
+    if outcome.card.valid_from and outcome.card.valid_from > care_date(stay):
+        return acted(draw(request, "admissions/scan.html#notice", {"tone": "stop", "message": outcome.message}))
+    problems = read.problems
+    context |= {"problems": problems, **_grid(DebtorKind.AMC, outcome.card.amc_number)}
+    return acted(draw(request, "admissions/scan.html#grid", context))
+
+
+@needs(Action.READ_CARD)
+@require_safe
+def card_grid(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
+    """«Choisir un autre organisme»: the grid, for a card already read."""
+    stay = stay_or_404(request, iep)
+    card = get_object_or_404(Card, pk=card_id, patient=stay.patient_id)
+    return draw(request, "admissions/scan.html#grid", {"stay": stay, "card": card, **_grid(DebtorKind.AMC, "")})
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def card_grid_rows(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
+    """The grid as a fragment of a name, a number or a town is typed."""
+    stay = stay_or_404(request, iep)
+    card = get_object_or_404(Card, pk=card_id, patient=stay.patient_id)
+    context = {"stay": stay, "card": card, **_grid(DebtorKind.AMC, request.POST.get("fragment", ""))}
+    return draw(request, "admissions/scan.html#rows", context)
+
+
+def _grid(kind: DebtorKind, fragment: str) -> dict[str, object]:
+    found = list(search_debtors(fragment, kind)[: GRID_SHOWN + 1])
+    if not found and fragment.isdigit():
+        # The number of a card that nobody knows yet: the whole list is a better beginning than an empty one.
+        fragment, found = "", list(search_debtors("", kind)[: GRID_SHOWN + 1])
+    return {"fragment": fragment, "debtors": found[:GRID_SHOWN], "more": len(found) > GRID_SHOWN}
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
+    """The agent says who pays for this card. Said twice, it is said once."""
+    stay = stay_or_404(request, iep)
+    card = get_object_or_404(Card, pk=card_id, patient=stay.patient_id)
+    debtor = get_object_or_404(Debtor, pk=request.POST.get("debtor") or 0)
+    try:
+        chosen = services.choose_debtor(stay, card, debtor, actor(request))
+    except Refused as refused:
+        context = {"stay": stay, "card": card, "refused": refused, **_grid(DebtorKind.AMC, "")}
+        return draw(request, "admissions/scan.html#grid", context, status=422)
+    return acted(draw(request, "admissions/scan.html#chosen", {"stay": stay, "coverage": chosen}))
+
+
+# ---- a scan where no stay is open ----
+
+
+@needs(Action.SEE_DOSSIER)
+@require_POST
+def scan(request: HttpRequest) -> HttpResponse:
+    """A bracelet (IEP or IPP) or a known card opens its dossier; an unknown card says what to do."""
+    try:
+        read, _, _, _ = received(request)
+    except NotRead as problem:
+        return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
+    number = "".join(request.POST.get("scan", "").split())
+    if len(number) == 9 and number.isdigit():
+        if stay := own_stays(request).filter(iep=number).first():
+            return HttpResponseClientRedirect(_door(request, stay))
+        if person := Patient.objects.filter(ipp=number).first():
+            return HttpResponseClientRedirect(reverse("admissions:patient", args=[person.ipp]))
+    return _dossier_of_card(request, read)
+
+
+def _door(request: HttpRequest, stay: Stay) -> str:
+    """Where the person at the desk goes on with this stay."""
+    waits = stay.status == StayStatus.PREADMITTED and request.user.may(Action.ADMIT)  # type: ignore[union-attr]
+    return reverse("admissions:admission" if waits else "admissions:stay", args=[stay.iep])
+
+
+def _dossier_of_card(request: HttpRequest, read: ReadCard) -> HttpResponse:
+    mark = fingerprint(read.content, index_key("card.content"))
+    people = list(Patient.objects.filter(cards__fingerprint=mark).order_by("pk")[:5])
+    if len(people) != 1:
+        message = (
+            "Plusieurs patients ont présenté cette carte. Rien n’a changé. Ouvrez le dossier du patient, puis scannez."
+            if people
+            else "Carte lue, encore inconnue ici. Rien n’a été enregistré. Ouvrez le dossier du patient, puis scannez-la."
+        )
+        return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": message, "find": True})
+    stays = list(
+        own_stays(request).filter(patient=people[0], status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED])[:2]
+    )
+    if len(stays) == 1:
+        return HttpResponseClientRedirect(_door(request, stays[0]))
+    return HttpResponseClientRedirect(reverse("admissions:patient", args=[people[0].ipp]))
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def scan_ahead(request: HttpRequest) -> HttpResponse:
+    """A card scanned while the stay is still being typed: it waits in the form, and is read with the stay."""
+    try:
+        read, _, _, _ = received(request)
+    except NotRead as problem:
+        return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
+    return draw(request, "admissions/scan.html#ahead", {"read": read})
+
+
+# ---- coverages ----
+
+
+@needs(Action.SEE_DOSSIER)
+@require_safe
+def coverage_part(request: HttpRequest, iep: str, part: str) -> HttpResponse:
+    """The live parts that show coverages: the sections of the admission and the panel of the stay."""
+    stay = stay_or_404(request, iep)
+    covered = coverages_of_stay(stay)
+    context = {
+        "stay": stay,
+        "coverages": covered,
+        "amo": [view for view in covered if view.kind == CoverageKind.AMO],
+        "amc": [view for view in covered if view.kind == CoverageKind.AMC],
+        "may_act": request.user.may(Action.READ_CARD),  # type: ignore[union-attr]
+        "may_ask": request.user.may(Action.ASK_AGAIN),  # type: ignore[union-attr]
+    }
+    return draw(request, f"admissions/parts.html#{part}", context)
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def member_number(request: HttpRequest, iep: str, coverage_id: int) -> HttpResponse:
+    """The number that was missing: the calls that it stopped start again."""
+    stay = stay_or_404(request, iep)
+    get_object_or_404(Coverage, pk=coverage_id, patient=stay.patient_id)
+    typed = request.POST.get("member_number", "")
+    try:
+        services.enter_member_number(coverage_id, typed, actor(request))
+    except Refused as refused:
+        context = {"stay": stay, "coverage_id": coverage_id, "typed": typed, "refused": refused}
+        return draw(request, "admissions/parts.html#member_number", context, status=422)
+    return acted(HttpResponse())
+
+
+@needs(Action.READ_CARD)
+@require_http_methods(["GET", "HEAD", "POST"])
+def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
+    """A coverage without a card: the AMO, or an AMC that the patient declares. Opens and answers in place."""
+    stay = stay_or_404(request, iep)
+    debtor_kind = DebtorKind(kind.upper())
+    refused: Refused | None = None
+    status = 200
+    if request.method == "POST":
+        form = DeclareForm(request.POST)
+        if form.is_valid():
+            debtor = Debtor.objects.filter(pk=form.cleaned_data["debtor"], kind=debtor_kind, active=True).first()
+            if debtor is None:
+                form.add_error(None, "Cet organisme n’est plus en activité. Choisissez-en un autre.")
+            else:
+                values = {name: form.cleaned_data[name] for name in ("valid_from", "valid_until", "member_number")}
+                try:
+                    services.declare_coverage(
+                        stay, debtor, actor(request), convention=form.cleaned_data["convention"].upper(), **values
+                    )
+                except Refused as problem:
+                    refused = problem
+                    form.refuse(problem)
+                else:
+                    return acted(HttpResponse())
+        status = 422
+    else:
+        start = care_date(stay).replace(month=1, day=1)
+        form = DeclareForm(initial={"valid_from": start, "valid_until": date(start.year, 12, 31)})
+    chosen = Debtor.objects.filter(pk=form["debtor"].value() or 0).first() if form.is_bound else None
+    context = {
+        "stay": stay,
+        "form": form,
+        "kind": kind,
+        "chosen": chosen,
+        "refused": refused,
+        **_grid(debtor_kind, request.POST.get("fragment", "")),
+    }
+    return draw(request, "admissions/parts.html#declare", context, status=status)
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def declare_rows(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
+    stay = stay_or_404(request, iep)
+    context = {"stay": stay, "kind": kind, **_grid(DebtorKind(kind.upper()), request.POST.get("fragment", ""))}
+    return draw(request, "admissions/parts.html#declare_rows", context)

@@ -1,0 +1,65 @@
+"""What the views of the reception share."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from admissions.events import Actor
+from admissions.models import Patient, Stay
+
+#: A person did something to the stay: every live part of the page asks again.
+ACTED = "gap:acted"
+
+
+def actor(request: HttpRequest) -> Actor:
+    return Actor(user=request.user)  # type: ignore[arg-type]
+
+
+def own_stays(request: HttpRequest) -> QuerySet[Stay]:
+    """The stays that this person may see: those of their establishment."""
+    return Stay.objects.filter(establishment=request.user.establishment_id).select_related(  # type: ignore[union-attr]
+        "patient", "unit", "establishment", "created_by"
+    )
+
+
+def stay_or_404(request: HttpRequest, iep: str) -> Stay:
+    return get_object_or_404(own_stays(request), iep=iep)
+
+
+def patient_or_404(ipp: str) -> Patient:
+    return get_object_or_404(Patient, ipp=ipp)
+
+
+def creation_key(request: HttpRequest) -> UUID:
+    """The key of the form that was sent, or a new one for a form to be drawn: one form, one effect."""
+    try:
+        return UUID(request.POST.get("creation_key", ""))
+    except ValueError:
+        return uuid4()
+
+
+def version_of(request: HttpRequest) -> int:
+    """The version on which the person typed. -1 (nobody's) when it is missing: then it is a conflict, not a guess."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isdecimal() else -1
+
+
+def acted(response: HttpResponse | None = None) -> HttpResponse:
+    """The answer of an action in place: nothing to draw, the live parts renew themselves."""
+    response = response or HttpResponse(status=204)
+    response["HX-Trigger"] = ACTED
+    return response
+
+
+def draw(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    return render(request, template, context, status=status)
+
+
+def stay_scan_url(stay: Stay) -> str:
+    return reverse("admissions:stay-scan", args=[stay.iep])

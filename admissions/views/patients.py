@@ -1,0 +1,207 @@
+"""A person: the dossier, the identity, and the creation that proposes the likely duplicates first."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import needs
+from accounts.enums import Action
+from admissions.enums import Sex
+from admissions.errors import Conflict, Refused
+from admissions.forms import IdentityForm
+from admissions.models import Card, Coverage, Patient, Rights
+from admissions.presenters import LOCKED, banner, coverage_view, stay_row
+from admissions.querysets import likely_duplicates, parse_date
+from admissions.rules.identity import nir_disagreements
+from admissions.services import desk, patients
+from admissions.views.common import actor, creation_key, draw, own_stays, patient_or_404, version_of
+from gap.identifiers import InvalidIdentifier, parse_nir
+from gap.text import PARTICLES
+
+# A dossier shows its stays, most recent first; nobody reads more of them at a desk.
+STAYS_SHOWN = 50
+
+
+@needs(Action.SEE_DOSSIER)
+@require_safe
+def patient(request: HttpRequest, ipp: str) -> HttpResponse:
+    person = patient_or_404(ipp)
+    return draw(request, "admissions/patient.html", _patient_context(request, person))
+
+
+def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
+    coverages = (
+        Coverage.objects.filter(patient=person, active=True)
+        .select_related("debtor")
+        .prefetch_related(Prefetch("rights", queryset=Rights.objects.order_by("coverage_id", "-answered_at")))
+        .order_by("kind", "rank", "-valid_from")
+    )
+    return {
+        "patient": person,
+        "ident": banner(person),
+        "stays": [stay_row(stay) for stay in own_stays(request).filter(patient=person)[:STAYS_SHOWN]],
+        "coverages": [coverage_view(item, next(iter(item.rights.all()), None)) for item in coverages],
+        "cards": Card.objects.filter(patient=person).select_related("read_by")[:20],
+        "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
+        "may_edit": request.user.may(Action.EDIT_PATIENT),  # type: ignore[union-attr]
+        "checkable": person.identity_status in ("PROV", "RECUP"),
+    }
+
+
+@needs(Action.EDIT_PATIENT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity(request: HttpRequest, ipp: str) -> HttpResponse:
+    """Correct the traits. Two people at once: both values side by side, and what was typed stays."""
+    person = patient_or_404(ipp)
+    locked = person if person.identity_status in LOCKED else None
+    theirs: list[tuple[str, str, str]] = []
+    status = 200
+    version = person.version
+    if request.method == "POST":
+        form = IdentityForm(request.POST, locked=locked)
+        if form.is_valid():
+            try:
+                patients.correct_patient(person.pk, form.traits(), actor(request), version=version_of(request))
+            except Conflict as conflict:
+                theirs = _differences(form, person)
+                form.refuse(conflict)
+                status = 409
+            except Refused as refused:
+                form.refuse(refused)
+            else:
+                messages.success(request, "Identité enregistrée.")
+                return redirect("admissions:patient", ipp)
+        status = status if status == 409 else 422
+        # After a conflict the person has both values before them: the next save is made knowingly.
+        version = person.version if status == 409 else version_of(request)
+    else:
+        form = IdentityForm(initial=IdentityForm.values_of(person), locked=locked)
+    context = {
+        "patient": person,
+        "ident": banner(person),
+        "form": form,
+        "locked": locked,
+        "version": version,
+        "theirs": theirs,
+        "title": "Identité",
+    }
+    return draw(request, "admissions/identity.html", context, status=status)
+
+
+def _differences(form: IdentityForm, person: Patient) -> list[tuple[str, str, str]]:
+    """(label, what is saved now, what was typed), where the two differ."""
+    saved = {name: str(value if value is not None else "") for name, value in IdentityForm.values_of(person).items()}
+    saved["birth_date"] = f"{person.birth_date:%d/%m/%Y}"
+    saved["sex"] = person.get_sex_display()
+    rows = []
+    for field in form:
+        typed = str(field.value() or "")
+        shown = Sex(typed).label if field.name == "sex" and typed in Sex.values else typed
+        if field.name in saved and shown.strip().upper() != saved[field.name].strip().upper():
+            rows.append((str(field.label), saved[field.name] or "vide", shown or "vide"))
+    return rows
+
+
+@needs(Action.EDIT_PATIENT)
+@require_POST
+def identity_check(request: HttpRequest, ipp: str) -> HttpResponse:
+    """A document was seen and the traits are those of the document."""
+    person = patient_or_404(ipp)
+    try:
+        checked = desk.check_identity(person.pk, actor(request), version=version_of(request))
+    except Refused as refused:
+        messages.warning(request, refused.sentence)
+    else:
+        messages.success(request, f"Pièce d’identité vue : {checked.get_identity_status_display()}.")
+    back = own_stays(request).filter(iep=request.POST.get("iep", "")).first()
+    if back is not None:
+        return redirect("admissions:admission", back.iep)
+    return redirect("admissions:patient", ipp)
+
+
+# ---- a person who is not known yet ----
+
+
+@needs(Action.EDIT_PATIENT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """The first step of a pre-admission for somebody unknown. `typed`: what was looked for, taken as a beginning."""
+    walk_in = "1" if (request.POST.get("walk_in") or request.GET.get("venue")) else ""
+    key = creation_key(request)
+    candidates: list[Patient] = []
+    warnings: list[str] = []
+    status = 200
+    if request.method == "POST" and "typed" not in request.POST:
+        form = IdentityForm(request.POST)
+        if form.is_valid():
+            traits = form.traits()
+            candidates = [] if request.POST.get("anyway") else _candidates(form)
+            warnings = _nir_warnings(form)
+            if not candidates:
+                try:
+                    created = patients.create_patient(traits, actor(request), creation_key=key)
+                except Refused as refused:
+                    form.refuse(refused)
+                else:
+                    query = "?venue=1" if walk_in else ""
+                    return redirect(reverse("admissions:new-stay", args=[created.ipp]) + query)
+        status = 422
+    else:
+        form = IdentityForm(initial=guess(request.POST.get("typed", "")))
+    context = {
+        "form": form,
+        "key": key,
+        "walk_in": walk_in,
+        "candidates": [banner(person) for person in candidates],
+        "warnings": warnings,
+    }
+    return draw(request, "admissions/new.html", context, status=status)
+
+
+def _candidates(form: IdentityForm) -> list[Patient]:
+    values = form.cleaned_data
+    found = likely_duplicates(
+        values["birth_name"], values["first_names"], values["birth_date"], _nir_value(values["nir"])
+    )
+    return list(found.distinct().order_by("birth_name", "first_names", "pk")[:8])
+
+
+def _nir_value(typed: str) -> str | None:
+    try:
+        return parse_nir(typed).value if typed.strip() else None
+    except InvalidIdentifier:
+        return None
+
+
+def _nir_warnings(form: IdentityForm) -> list[str]:
+    values = form.cleaned_data
+    number = _nir_value(values["nir"])
+    if not number:
+        return []
+    return nir_disagreements(number, values["sex"], values["birth_date"])
+
+
+def guess(typed: str) -> dict[str, Any]:
+    """What was typed in the search, as the beginning of an identity: a date, a NIR, a name then first names."""
+    digits = re.sub(r"\s", "", typed)
+    if number := _nir_value(digits):
+        return {"nir": number, "sex": {"1": "M", "2": "F"}.get(number[0], "")}
+    birth_date, names = parse_date(typed)
+    words = [word for word in names.split() if not any(letter.isdigit() for letter in word)]
+    # «de la Tour Anne»: the particles belong to the name that follows them.
+    head = 0
+    while head < len(words) - 1 and words[head].upper() in PARTICLES:
+        head += 1
+    first = " ".join(words[: head + 1]).upper()
+    found: dict[str, Any] = {"birth_name": first, "first_names": " ".join(words[head + 1 :]).title()}
+    if birth_date:
+        found["birth_date"] = birth_date
+    return found

@@ -1,0 +1,16 @@
+"""Addresses of the money on the screens of a stay, and what it adds to the timeline of the floor below."""
+
+from django.urls import path
+
+from billing import views_stay
+from teleservices.timeline import register_details, register_source
+
+urlpatterns = [
+    path("facturation/sejour/<str:iep>/reste/", views_stay.stay_estimate, name="stay-estimate"),
+    path("facturation/sejour/<str:iep>/factures/", views_stay.stay_invoices, name="stay-invoices"),
+    path("facturation/sejour/<str:iep>/actes/", views_stay.stay_activity, name="stay-activity"),
+    path("facturation/tarif/<slug:code>/", views_stay.request_price, name="request-price"),
+]
+
+register_source("billing.stay_money.timeline_entries")
+register_details("billing.stay_money.call_details")

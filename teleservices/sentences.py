@@ -1,0 +1,106 @@
+"""The sentences of the calls, apart from the logic that chooses among them. French, for people at a desk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from teleservices.enums import Disposition
+from teleservices.messages import Operation
+
+NOTHING: Final = "Rien."
+
+ASKS: Final = {
+    Operation.DIRECTORY: "adresse de l’organisme",
+    Operation.IDB: "droits de la complémentaire",
+    Operation.SIM: "simulation du séjour",
+    Operation.CLC: "engagement de paiement",
+    Operation.DEL: "annulation de l’engagement",
+}
+
+#: Why a call stopped before leaving: what only a référent can mend. One sentence a cause, a fallback for the others.
+CAUSES: Final = {
+    "directory_url_missing": "l’adresse de l’annuaire n’est pas réglée",
+    "idb_url_missing": "l’annuaire ne donne pas l’adresse des droits de cet organisme",
+    "sim_url_missing": "l’annuaire ne donne pas l’adresse des simulations de cet organisme",
+    "clc_url_missing": "l’annuaire ne donne pas l’adresse des engagements de cet organisme",
+    "del_url_missing": "l’annuaire ne donne pas l’adresse des annulations de cet organisme",
+    "certificate_file_missing": "un certificat de l’établissement est absent",
+    "certificate_file_unreadable": "un certificat de l’établissement est illisible",
+    "server_certificate_refused": "le certificat de l’organisme n’est pas reconnu",
+    "client_certificate_refused": "l’organisme refuse le certificat de l’établissement",
+    "tls_incompatible": "la liaison sécurisée avec l’organisme est impossible",
+    "address_not_https": "l’adresse de l’organisme n’est pas sécurisée",
+    "invalid_request": "notre message n’est pas conforme au contrat",
+}
+
+POINTLESS: Final = {
+    "stay_cancelled": "Le séjour a été annulé : la question n’a plus d’objet.",
+    "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",
+    "nir_missing": "Le NIR est inconnu : l’organisme ne peut pas chercher le patient.",
+    "price_not_decided": "Le prix du séjour n’est pas encore décidé : il n’y avait rien à demander.",
+    "nothing_to_bill": "Il n’y a rien à facturer pour l’instant.",
+    "stay_not_discharged": "Le patient n’est pas sorti : l’engagement se demande à la sortie.",
+    "engagement_gone": "L’engagement était déjà annulé.",
+}
+
+ANSWERED: Final = {
+    Operation.DIRECTORY: "Organisme trouvé",
+    Operation.IDB: "Droits reçus",
+    Operation.SIM: "Simulation reçue",
+    Operation.CLC: "Engagement reçu",
+    Operation.DEL: "Engagement annulé",
+}
+
+#: Disposition → what the system does, what you can do, what is offered in place, the chip and its tone.
+SEQUELS: Final[dict[str, tuple[str, str, str, str, str]]] = {
+    Disposition.INFORM_PATIENT: (
+        "L’appel est arrêté. Sans autre carte, le séjour sera facturé sans cet organisme.",
+        "Une autre carte\u202f? Scannez-la, tout repart.",
+        "inform",
+        "Refusé",
+        "stop",
+    ),
+    Disposition.ASK_MEMBER_NUMBER: (
+        "L’appel est arrêté. Il repart dès qu’un n° est saisi. Rien n’est facturé à cet organisme.",
+        "",
+        "member_number",
+        "N° d’adhérent à saisir",
+        "stop",
+    ),
+    Disposition.WAIT_ALIGNMENT: (
+        "L’appel attend que les deux régimes s’accordent. Il repart dès que l’assurance maladie du dossier change.",
+        "Rien, sauf si la caisse du dossier n’est pas la bonne\u202f: corrigez-la.",
+        "",
+        "Régimes différents, en attente",
+        "wait",
+    ),
+    Disposition.REPLAY_WITH_ENTRY_DATE: (
+        "L’appel repart seul avec la date d’entrée.",
+        NOTHING,
+        "",
+        "Rappel automatique",
+        "wait",
+    ),
+    Disposition.RETRY: ("L’appel repart seul.", NOTHING, "", "Nouvel essai prévu", "wait"),
+    Disposition.REFERENT: (
+        "L’appel est arrêté et montré au référent. Il repart dès que le réglage est corrigé.",
+        "Rien à l’accueil. Le dossier avance sans attendre.",
+        "",
+        "Refusé, au référent",
+        "stop",
+    ),
+    Disposition.ESCALATE: (
+        "L’anomalie est signalée une fois pour tous les dossiers touchés. La réponse est gardée.",
+        "Rien à l’accueil. Le dossier avance sans attendre.",
+        "",
+        "Refusé, anomalie signalée",
+        "stop",
+    ),
+    Disposition.STORE: (
+        "La réponse est gardée telle quelle et montrée au référent, qui classera ce code.",
+        "Rien à l’accueil. Le dossier avance sans attendre.",
+        "",
+        "Code inconnu, au référent",
+        "stop",
+    ),
+}

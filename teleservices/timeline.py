@@ -1,0 +1,126 @@
+"""The one timeline of a stay: events, calls, and what the floors above add to it. Newest first, what moves at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Max, Min
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from admissions.models import EventDelivery, Stay
+from admissions.presenters import Entry, event_entries
+from teleservices.models import ReturnCode, TeleserviceCall
+from teleservices.presenters import CallView, present
+
+#: Pace of the page while something moves: each second, each two once it lasts, and lazily while a retry is awaited.
+QUICK_S = 1
+SLOW_S = 2
+LAZY_S = 30
+QUICK_FOR = timedelta(seconds=30)
+
+_SOURCES: list[str] = []
+_DETAILS: list[str] = []
+
+
+def register_source(path: str) -> None:
+    """`path` names a function of a Stay that gives more entries (invoices, payments). For the floors above."""
+    if path not in _SOURCES:
+        _SOURCES.append(path)
+
+
+def register_details(path: str) -> None:
+    """`path` names a function of a Stay that gives, by call, what its answer brought in words."""
+    if path not in _DETAILS:
+        _DETAILS.append(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of a stay as shown, newest first, and the pace at which the page must ask again (None: it is still)."""
+
+    rows: list[TeleserviceCall]
+    views: list[CallView]
+    every_s: int | None
+    preparing: bool
+
+    @property
+    def yours(self) -> int:
+        return sum(view.yours for view in self.views)
+
+
+def calls_of(stay: Stay, now: datetime | None = None) -> Calls:
+    """The calls of a stay. Three queries, and those of the registered details."""
+    now = now or timezone.now()
+    rows = list(
+        TeleserviceCall.objects.filter(stay=stay).select_related("debtor", "handled_by").order_by("-planned_at", "-pk")
+    )
+    codes = {
+        code.code: code
+        for code in ReturnCode.objects.filter(
+            code__in={row.return_code for row in rows if row.return_code}, valid_until__isnull=True
+        )
+    }
+    details: dict[int, str] = {}
+    for path in _DETAILS:
+        provider: Callable[[Stay], dict[int, str]] = import_string(path)
+        details |= provider(stay)
+    views = [present(row, codes.get(row.return_code), now, detail=details.get(row.pk, "")) for row in rows]
+    every, preparing = _pace(stay, rows, views, now)
+    return Calls(rows, views, every, preparing)
+
+
+def _pace(stay: Stay, rows: list[TeleserviceCall], views: list[CallView], now: datetime) -> tuple[int | None, bool]:
+    owed = EventDelivery.objects.filter(event__stay=stay, done_at__isnull=True).aggregate(
+        due=Min("not_before"), last=Max("event__created_at")
+    )
+    # A delivery that failed waits for its own time; it is not «in preparation» meanwhile.
+    preparing = owed["due"] is not None and owed["due"] <= now
+    moving = [row.planned_at for row, view in zip(rows, views, strict=True) if view.moving]
+    if preparing:
+        moving.append(owed["last"])
+    if moving:
+        return (QUICK_S if now - max(moving) < QUICK_FOR else SLOW_S), preparing
+    waits = [view.due_at for view in views if view.open and view.due_at] + ([owed["due"]] if owed["due"] else [])
+    if waits:
+        seconds = int((min(waits) - now).total_seconds()) + 1
+        return min(max(seconds, SLOW_S), LAZY_S), False
+    return None, False
+
+
+def entries_of(stay: Stay, calls: Calls, since: datetime) -> list[Entry]:
+    """The whole timeline. A final state reached after `since` (when the page opened) is announced."""
+    coverages = list(stay.patient.coverages.select_related("debtor"))
+    entries = event_entries(stay, coverages)
+    entries += [_call_entry(row, view, since) for row, view in zip(calls.rows, calls.views, strict=True)]
+    for path in _SOURCES:
+        source: Callable[[Stay], list[Entry]] = import_string(path)
+        entries += source(stay)
+    # Stable: of two things at one instant the call comes above the event that made it.
+    entries.sort(key=lambda entry: (entry.upcoming, entry.moving, entry.at, entry.kind != "event"), reverse=True)
+    return entries
+
+
+def _call_entry(call: TeleserviceCall, view: CallView, since: datetime) -> Entry:
+    at = call.finished_at or call.first_sent_at or call.planned_at
+    new = call.finished_at is not None and call.finished_at >= since
+    head, _, rest = view.title.partition(", ")
+    return Entry(
+        at=at,
+        kind="call",
+        icon=view.icon,
+        bold=view.operation,
+        title=f"{head}, {rest}" if rest else head,
+        detail=view.detail or ("" if view.live or view.state == "answered" else view.happened),
+        tone="sys" if view.tone in ("plan", "run") else view.tone,
+        turn=view.state == "calling",
+        chip=view.chip,
+        chip_tone=view.tone,
+        moving=view.open,
+        yours=view.yours,
+        announce=view.announcement if new else "",
+        view=view,
+        coverage_id=call.coverage_id,
+    )
