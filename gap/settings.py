@@ -170,7 +170,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
-WHITENOISE_MAX_AGE = 60 if WHITENOISE_USE_FINDERS else 31_536_000
+# Files whose name holds their hash are cached for ever by themselves; the others, a minute.
+WHITENOISE_MAX_AGE = 60
 
 _S3 = env.str("S3_BUCKET", default="")
 
@@ -195,7 +196,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if WHITENOISE_USE_FINDERS
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "gap.static_storage.HashedStaticStorage"
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
