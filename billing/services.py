@@ -31,6 +31,8 @@ from teleservices.messages import CalculationAnswer, Operation
 from teleservices.models import TeleserviceCall
 
 ZERO = Decimal("0.00")
+# States in which something may follow: before, nothing is billed; after, nothing is left to bill.
+_MOVING = (StayStatus.ADMITTED, StayStatus.DISCHARGED, StayStatus.CANCELLED)
 
 
 def consume_event(event: AdmissionEvent) -> None:
@@ -56,7 +58,8 @@ def call_ended(call: TeleserviceCall) -> None:
         if call.coverage.active:
             planning.ask_rights(stay, call.coverage, call.event)
         return
-    advance(stay, call.event)
+    if stay.status in _MOVING:
+        advance(stay, call.event)
 
 
 def advance(stay: Stay, event: AdmissionEvent) -> None:
@@ -67,33 +70,45 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
         return
     if stay.status not in (StayStatus.ADMITTED, StayStatus.DISCHARGED):
         return
+    coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
+    if stay.status == StayStatus.ADMITTED and not (coverage and _may_simulate(stay, coverage)):
+        return
     try:
         lines = price(stay)
     except NotDecided:
         return  # shown by the worklist «À décider», with the reason
     if not lines:
         return
-    coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
     if stay.status == StayStatus.DISCHARGED:
         _settle_content(stay, coverage, lines, event)
-    elif coverage and stay.kind not in EXTERNAL_KINDS:
+    elif coverage:
         _simulate(stay, coverage, lines, event)
 
 
-def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: AdmissionEvent) -> None:
-    """SIM, again if what it was about has changed."""
-    if not rights.rights_open(stay, coverage, timezone.now()):
-        return
-    last = (
+def _last_simulation(stay: Stay, coverage: Coverage) -> TeleserviceCall | None:
+    return (
         TeleserviceCall.objects.filter(stay=stay, coverage=coverage, operation=Operation.SIM)
         .exclude(status=CallStatus.CANCELLED)
         .order_by("-pk")
         .first()
     )
+
+
+def _may_simulate(stay: Stay, coverage: Coverage) -> bool:
+    """Told before the stay is priced, which takes longer than all of this."""
+    if stay.kind in EXTERNAL_KINDS or not rights.rights_open(stay, coverage, timezone.now()):
+        return False
+    last = _last_simulation(stay, coverage)
+    # Too many simulations: a référent looks at the triggers first.
+    stopped = last and last.status == CallStatus.REFUSED and last.disposition == Disposition.REFERENT
+    return not stopped and (last is None or last.status not in OPEN)
+
+
+def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: AdmissionEvent) -> None:
+    """SIM, again if what it was about has changed."""
+    last = _last_simulation(stay, coverage)
     digest = content_digest(lines)
-    if last and last.status == CallStatus.REFUSED and last.disposition == Disposition.REFERENT:
-        return  # too many simulations: a référent looks at the triggers first
-    if last is None or (last.status not in OPEN and last.parameters.get("content") != digest):
+    if last is None or last.parameters.get("content") != digest:
         planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
 
 

@@ -61,7 +61,7 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
         last = latest_rights(stay.pk, coverage.pk)
         if last is None or last.code != "HORS_ROC":
             rights.rights_undetermined(
-                stay.pk,
+                stay,
                 coverage.pk,
                 "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
                 code="HORS_ROC",

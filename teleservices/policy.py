@@ -21,6 +21,11 @@ from teleservices.rules.backoff import Backoff, delay
 
 # The dates that a replay may use, in this order, when the prescription date is refused.
 _REPLAYS = (None, "entry", "service")
+# What a positive answer changes of its call.
+_SETTLED = (
+    "status", "return_code", "return_label", "claimed_until", "finished_at", "in_doubt", "family", "disposition",
+    "cause", "duration_ms",
+)  # fmt: skip
 
 
 def code_in_force(code: str, now: datetime) -> ReturnCode | None:
@@ -50,7 +55,7 @@ def answered(call: TeleserviceCall, answer: Answer, now: datetime) -> None:
     if header.positive:
         call.status, call.finished_at, call.in_doubt = CallStatus.SUCCEEDED, now, False
         call.family = call.disposition = call.cause = ""
-        call.save()
+        call.save(update_fields=_SETTLED)
         handler_of(call.operation).apply(call, answer)
         call_ended(call)
         return
@@ -101,7 +106,7 @@ def pointless(call: TeleserviceCall, cause: str, now: datetime) -> None:
     call.save()
     if cause == "nir_missing":
         rights_undetermined(
-            call.stay_id, call.coverage_id, "NIR inconnu : l’organisme ne peut pas chercher le patient.", at=now
+            call.stay, call.coverage_id, "NIR inconnu : l’organisme ne peut pas chercher le patient.", at=now
         )
     call_ended(call)
 
@@ -128,7 +133,7 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
     label = known.label if known else f"Code {header.code} inconnu de notre catalogue. {header.label}".strip()
     if call.disposition == Disposition.INFORM_PATIENT:
         apply_rights(
-            call.stay_id,
+            call.stay,
             call.coverage_id,
             status=RightsStatus.CLOSED,
             code=header.code,
@@ -136,7 +141,7 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
             answered_at=header.answered_at,
         )
     else:
-        rights_undetermined(call.stay_id, call.coverage_id, label, code=header.code, at=header.answered_at)
+        rights_undetermined(call.stay, call.coverage_id, label, code=header.code, at=header.answered_at)
 
 
 def rearm_cause(cause: str) -> int:

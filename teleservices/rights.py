@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
-from admissions.querysets import care_date, latest_rights
+from admissions.querysets import care_date, coverages_on, latest_rights
 from admissions.services.coverage import apply_rights, rights_undetermined
 from debtors.models import DirectoryEntry
 from debtors.querysets import directory_entry
@@ -70,11 +70,8 @@ def beneficiary(stay: Stay, coverage: Coverage) -> Beneficiary:
 
 
 def _amo_regime(stay: Stay) -> str:
-    from admissions.enums import CoverageKind
-    from admissions.querysets import coverages_on
-
-    amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).first()
-    return amo.debtor.amo_regime if amo else ""
+    amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO)
+    return amo.values_list("debtor__amo_regime", flat=True).first() or ""
 
 
 def entry_for(stay: Stay, coverage: Coverage) -> DirectoryEntry | None:
@@ -143,7 +140,7 @@ class DirectoryHandler:
         store_directory_answer(key, said, answer.header.answered_at)
         if not answer.found:
             rights_undetermined(
-                call.stay_id,
+                call.stay,
                 call.coverage_id,
                 "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
                 code="HORS_ROC",
@@ -178,7 +175,7 @@ class RightsHandler:
         )
         reason = "" if covered else _outside(answer)
         apply_rights(
-            call.stay_id,
+            call.stay,
             call.coverage_id,
             status=RightsStatus.OPEN if covered else RightsStatus.CLOSED,
             code=answer.header.code,

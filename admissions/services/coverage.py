@@ -161,18 +161,17 @@ def enter_member_number(coverage_id: int, member_number: str, actor: Actor) -> C
     return coverage
 
 
-def apply_rights(stay_id: int, coverage_id: int, **answer: Any) -> Rights:
-    """Keep what a payer answered of a coverage for this stay's dates. Fields are those of Rights."""
-    stay = Stay.objects.get(pk=stay_id)
-    return Rights.objects.create(stay_id=stay_id, coverage_id=coverage_id, care_date=care_date(stay), **answer)
+def apply_rights(stay: Stay, coverage_id: int, **answer: Any) -> Rights:
+    """Keep what a payer answered of a coverage for this stay's dates. Needs the stay's lock. Fields: those of Rights."""
+    return Rights.objects.create(stay=stay, coverage_id=coverage_id, care_date=care_date(stay), **answer)
 
 
 def rights_undetermined(
-    stay_id: int, coverage_id: int, reason: str, code: str = "", at: datetime | None = None
+    stay: Stay, coverage_id: int, reason: str, code: str = "", at: datetime | None = None
 ) -> Rights:
     """The payer did not answer, or what it says decides nothing: neither open nor closed."""
     return apply_rights(
-        stay_id,
+        stay,
         coverage_id,
         status=RightsStatus.UNDETERMINED,
         reason=reason[:300],
