@@ -24,6 +24,8 @@ _OPERATION_OF = {f"{{{NAMESPACE}}}{name.capitalize()}Requete": name for name in 
 _NOT_IN_DIGEST = ("DateEmission", "Logiciel", "VersionLogiciel")
 _ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 _local = threading.local()
+# libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both are refused.
+_building = threading.Lock()
 
 Content = dict[str, "str | Content | list[Content] | list[str]"]
 
@@ -145,7 +147,8 @@ def _schema() -> etree.XMLSchema:
     """One for each thread: a schema keeps the errors of its last validation."""
     schema = getattr(_local, "schema", None)
     if schema is None:
-        schema = _local.schema = etree.XMLSchema(etree.parse(str(CONTRACT)))
+        with _building:
+            schema = _local.schema = etree.XMLSchema(etree.parse(str(CONTRACT)))
     return schema
 
 

@@ -15,6 +15,9 @@ from teleservices.clients.errors import AnswerLost, CallError, InvalidAnswer, Re
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _BODY = f"{{{ENVELOPE}}}Body"
 _FAULT = f"{{{ENVELOPE}}}Fault"
+# libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both schemas are
+# refused as invalid.
+_building = threading.Lock()
 # libxml2 begins so; the rest of its message repeats the value.
 _ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 
@@ -25,17 +28,23 @@ class Schema:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
+        self._of_this_thread()
 
     def fault_in(self, element: etree._Element) -> str | None:
         """None when valid, else the contract's name of the first element at fault ("" if not its own): no value."""
-        schema: etree.XMLSchema | None = getattr(self._local, "schema", None)
-        if schema is None:
-            schema = self._local.schema = etree.XMLSchema(etree.parse(str(self._path)))
+        schema = self._of_this_thread()
         if schema.validate(element):
             return None
         errors: Any = schema.error_log
         found = _ELEMENT_IN_ERROR.match(errors[0].message) if len(errors) else None
         return found.group(1) if found and found.group(1) in self._names else ""
+
+    def _of_this_thread(self) -> etree.XMLSchema:
+        schema: etree.XMLSchema | None = getattr(self._local, "schema", None)
+        if schema is None:
+            with _building:
+                schema = self._local.schema = etree.XMLSchema(etree.parse(str(self._path)))
+        return schema
 
     @cached_property
     def _names(self) -> frozenset[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +15,7 @@ from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.messages import Operation
 from tests.raw_server import RawServer, envelope, http_response, read_request
 from tests.roc_messages import AMC, calculation_request, directory_request, request_for, rights_request
+from tests.simulator_process import ROOT
 
 
 def test_sixteen_threads_get_each_its_own_answers(roc1_client, roc1_simulator):
@@ -121,3 +124,22 @@ def test_a_child_process_does_not_use_its_parents_connections(roc1_client, roc1_
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert all(mine)
+
+
+def test_schemas_built_by_many_threads_at_once_are_all_good():
+    """libxml2 prepares its types once, without a lock: only a fresh process can show the race."""
+    code = (
+        "import threading, sys\n"
+        "from teleservices.clients.roc1 import CONTRACT\n"
+        "from teleservices.clients.soap import Schema\n"
+        "gate, bad = threading.Barrier(16), []\n"
+        "def build():\n"
+        "    gate.wait()\n"
+        "    try: Schema(CONTRACT / 'roc1.xsd')\n"
+        "    except Exception as error: bad.append(error)\n"
+        "threads = [threading.Thread(target=build) for _ in range(16)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
+        "sys.exit(len(bad))\n"
+    )
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
