@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Model, Sum
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
@@ -24,6 +24,7 @@ from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Pay
 from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided, share_out
+from debtors.models import Debtor
 from debtors.services import refresh_debtor
 from teleservices import planning, rights
 from teleservices.enums import OPEN, CallStatus, Disposition
@@ -224,7 +225,8 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
             "line_amounts": {str(line.number): str(line.amc_amount) for line in answer.lines},
             "valid_until": answer.valid_until,
             "dre_address": answer.dre_address,
-            "dre_recipient": answer.dre_recipient,
+            # The contract allows a longer name than a DRE-ES has room for.
+            "dre_recipient": _fitting(Engagement, "dre_recipient", answer.dre_recipient),
             "status": EngagementStatus.IN_FORCE,
             "engaged_at": answer.header.answered_at,
         },
@@ -237,8 +239,14 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
             "dre_address": answer.dre_address,
             "dre_recipient": answer.dre_recipient,
         }
-        refresh_debtor(call.debtor_id, said, answer.header.answered_at)
+        fitting = {name: _fitting(Debtor, name, text) for name, text in said.items()}
+        refresh_debtor(call.debtor_id, fitting, answer.header.answered_at)
     return engagement
+
+
+def _fitting(model: type[Model], name: str, text: str) -> str:
+    """A label cut to its column: an engagement is never lost for a long name."""
+    return text[: model._meta.get_field(name).max_length]
 
 
 def apply_cancellation(call: TeleserviceCall, at: datetime) -> None:

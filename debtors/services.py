@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -24,14 +24,24 @@ class AssociationConflict(Exception):
 
 
 @transaction.atomic
-def learn_association(context: CardContext, debtor: Debtor, user: User | None) -> DatamatrixAssociation:
-    """An agent chose this debtor for this card. Stored to validate; the associations set aside are to verify."""
+def learn_association(
+    context: CardContext, debtor: Debtor, user: User | None, *, day: date | None = None
+) -> DatamatrixAssociation:
+    """An agent chose this debtor for this card. Stored to validate; the associations set aside are to verify.
+
+    `day`: the day of care, when it was before today. What is learnt holds from then on, or the same card read again for
+    the same stay would be unknown.
+    """
+    since = min(day or timezone.localdate(), timezone.localdate())
     usable = DatamatrixAssociation.objects.select_for_update().filter(domain=context.domain, status__in=USABLE)
     if context.amc_number:
         same = usable.filter(amc_number=context.amc_number, convention=context.convention, csr=context.csr)
     else:
         same = usable.filter(amc_number="", fingerprint=context.fingerprint)
     if already := same.filter(debtor=debtor).first():
+        if since < already.valid_from:
+            already.valid_from = since
+            already.save(update_fields=["valid_from"])
         return already
     same.exclude(multiple_centres=True).update(
         status=AssociationStatus.TO_VERIFY, version=F("version") + 1, decided_at=None, decided_by=None
@@ -45,7 +55,7 @@ def learn_association(context: CardContext, debtor: Debtor, user: User | None) -
         debtor=debtor,
         multiple_centres=debtor.multiple_centres,
         status=AssociationStatus.TO_VALIDATE,
-        valid_from=timezone.localdate(),
+        valid_from=since,
         created_by=user,
     )
 

@@ -104,7 +104,7 @@ def choose_debtor(stay: Stay, card: Card, debtor: Debtor, actor: Actor) -> Cover
     if card.patient_id != stay.patient_id:
         raise Refused("Cette carte a été lue pour un autre patient.", todo="Scannez la carte de ce patient.")
     wanted = card_context(card, stay)
-    association = debtor_services.learn_association(wanted, debtor, actor.user)
+    association = debtor_services.learn_association(wanted, debtor, actor.user, day=care_date(stay))
     debtor_services.count_use(association, timezone.now())
     coverage, _ = _cover(stay, card, wanted, debtor, association, MatchLevel.WHOLE, actor)
     return coverage
