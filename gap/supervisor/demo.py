@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,47 +10,54 @@ from pathlib import Path
 
 from gap.pki import create_development_pki
 
-from .children import wait_until
-from .runtime import Runtime
+from . import signals
+from .children import Child, wait_until
+from .ports import is_free, port_for
+from .runtime import PYTHON, Runtime
 
-PYTHON = sys.executable
-BIN = Path(sys.executable).parent
+_POLL_S = 0.2
+# No proxy of the environment may come between us and the loopback.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def run(runtime: Runtime, port: int) -> int:
-    """Start everything, say where, wait for a signal. A second start keeps the data and skips what is done."""
+def run(runtime: Runtime, port: int) -> None:
+    """Start everything, say where, and watch. Ends by Stopped on a signal, or RuntimeError when a process dies.
+
+    A second start keeps the data and skips what is done.
+    """
     started = time.monotonic()
+    if not is_free(port):
+        raise RuntimeError(
+            f"Le port {port} est déjà pris par un autre programme. Choisissez-en un autre, par exemple : "
+            f"PORT={port + 1} make demo"
+        )
     runtime.start_servers()
     create_development_pki(runtime.var / "pki")
-    start_simulator(runtime)
-    manage(runtime, "migrate", "--verbosity", "0")
-    if not (runtime.var / "loaded").exists():
-        print("Chargement de l’hôpital de démonstration (une fois)…", flush=True)
-        manage(runtime, "load_demo")
-        (runtime.var / "loaded").touch()
+    simulator = launch_simulator(runtime)
+    runtime.manage("migrate", "--verbosity", "0")
+    wait_for_simulator(runtime, simulator)
+    if (runtime.var / "loaded").exists():
+        runtime.manage("load_demo", "--today")
     else:
-        manage(runtime, "load_demo", "--today")
+        print("Chargement de l’hôpital de démonstration (une seule fois, une à deux minutes)…", flush=True)
+        runtime.manage("load_demo")
     start_workers(runtime)
     start_web(runtime, port)
     print(_welcome(runtime, port, time.monotonic() - started), flush=True)
-    while all(child.running for child in runtime.children):
-        time.sleep(0.5)
-    dead = next(child for child in runtime.children if not child.running)
-    raise RuntimeError(f"{dead.name} s’est arrêté ({dead.process.returncode}) :\n{dead.last_lines()}")
+    while (dead := runtime.dead()) is None:
+        signals.check()
+        time.sleep(_POLL_S)
+    raise RuntimeError(dead.epitaph())
 
 
-def manage(runtime: Runtime, *arguments: str) -> None:
-    subprocess.run([PYTHON, "manage.py", *arguments], check=True, env={**os.environ, **runtime.environment})
-
-
-def start_simulator(runtime: Runtime) -> dict[str, int | str]:
-    """The other side of the wire, in a process of its own. Its ports are free ones, told by a file."""
-    told = runtime.var / "simulator.json"
-    told.unlink(missing_ok=True)
+def launch_simulator(runtime: Runtime) -> Child:
+    """The other side of the wire, in a process of its own, on the exchange folder of the application."""
     exchange = runtime.var / "files" / "exchange"
     for folder in ("in", "out"):
         (exchange / folder).mkdir(parents=True, exist_ok=True)
-    child = runtime.start(
+    told = _told(runtime)
+    told.unlink(missing_ok=True)
+    return runtime.start(
         "simulator",
         [
             PYTHON,
@@ -61,20 +65,38 @@ def start_simulator(runtime: Runtime) -> dict[str, int | str]:
             *("--state", str(runtime.var / "simulator"), "--port-file", str(told), "--exchange", str(exchange)),
         ],
     )
-    wait_until(told.exists, child, 20, "Simulateur")
+
+
+def wait_for_simulator(runtime: Runtime, child: Child) -> dict[str, int | str]:
+    """Returns its ports (port, control_port, base_url); the processes started from now on know its directory."""
+    told = _told(runtime)
+    wait_until(told.exists, child, 20)
     ports: dict[str, int | str] = json.loads(told.read_text())
     (runtime.var / "simulator-port").write_text(str(ports["port"]))
     runtime.environment["AMC_DIRECTORY_URL"] = f"{ports['base_url']}/annuaire"
     return ports
 
 
+def _told(runtime: Runtime) -> Path:
+    return runtime.var / "simulator.json"
+
+
 def _kept_port(runtime: Runtime) -> int:
     """The directory's answers hold addresses and are kept: the simulator must come back at the same one."""
     kept = runtime.var / "simulator-port"
-    return int(kept.read_text()) if kept.exists() else 0
+    if not kept.exists():
+        return port_for(runtime.var)
+    port = int(kept.read_text())
+    if not is_free(port):
+        raise RuntimeError(
+            f"Le port {port} du simulateur des organismes est pris par un autre programme : fermez-le, "
+            "ou repartez d’un hôpital neuf avec « make demo-reset »."
+        )
+    return port
 
 
 def start_workers(runtime: Runtime, *, threads: int = 12) -> None:
+    """The worker and its scheduler. They need no wait: what they must do is in the database."""
     celery = [PYTHON, "-m", "celery", "-A", "gap.celery", "--quiet"]
     queues = ["worker", "--pool=threads", f"--concurrency={threads}", "--queues=interactive,batch", "--without-gossip"]
     runtime.start("worker", [*celery, *queues, "--without-mingle", "--loglevel=WARNING"])
@@ -82,34 +104,36 @@ def start_workers(runtime: Runtime, *, threads: int = 12) -> None:
 
 
 def start_web(runtime: Runtime, port: int, *, workers: int = 2) -> None:
+    """The web server, ready when it answers."""
     child = runtime.start(
         "web",
         [
-            str(BIN / "granian"),
-            *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
-            *("--blocking-threads", "1", "--no-access-log", "--log-level", "warning", "gap.wsgi:application"),
+            # By its module: the script's first line can't hold the path of a checkout that has spaces.
+            *(PYTHON, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+            *("--workers", str(workers), "--blocking-threads", "1", "--no-access-log", "--log-level", "warning"),
+            "gap.wsgi:application",
         ],
     )
-    wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), child, 30, "Web")
+    wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), child, 40)
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with _opener.open(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
 
 def _welcome(runtime: Runtime, port: int, seconds: float) -> str:
-    logins = json.loads((runtime.var / "logins.json").read_text())
-    lines = [f"  {row['username']:<12} {row['password']:<22} {row['role']}" for row in logins["people"]]
+    logins = json.loads((runtime.var / "logins.json").read_text(encoding="utf-8"))
+    rows = [f"  {row['username']:<12} {row['password']:<22} {row['role']}" for row in logins["people"]]
     return "\n".join(
         [
             "",
             f"mini-GAP est prête en {seconds:.1f} s : http://localhost:{port}/",
             "",
-            *lines,
+            *rows,
             "",
             f"  API : http://localhost:{port}/api/ — jeton de démonstration : {logins['api_token']}",
             "  Ctrl-C arrête tout ; les données restent. « make demo-reset » repart d’un hôpital neuf.",

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
+import sys
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from .children import Child
 from .servers import EmbeddedPostgres, EmbeddedRedis
 
-
-class Stopped(BaseException):
-    """A signal asked the supervisor to stop. Not an Exception: no handler in between may swallow it."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
+PYTHON = sys.executable
 
 
 class Runtime:
-    """The children of one supervisor. Servers named by DATABASE_URL or REDIS_URL are used as they are, never started."""
+    """The children of one supervisor. Servers named by DATABASE_URL or REDIS_URL are used as they are, never started.
+
+    As a context it holds the folder for itself, and stops everything on the way out.
+    """
 
     def __init__(self, var: Path, *, durable: bool) -> None:
-        self.var = var
-        self.logs = var / "logs"
+        self.var = var.absolute()
+        self.logs = self.var / "logs"
         self.children: list[Child] = []
-        self.environment: dict[str, str] = {"GAP_VAR_DIR": str(var)}
-        self.postgres = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(var / "postgres", durable=durable)
-        self.redis = None if os.environ.get("REDIS_URL") else EmbeddedRedis(var / "redis")
+        self.environment: dict[str, str] = {"GAP_VAR_DIR": str(self.var)}
+        self.postgres = (
+            None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(self.var / "postgres", durable=durable)
+        )
+        self.redis = None if os.environ.get("REDIS_URL") else EmbeddedRedis(self.var / "redis")
+        self._lock = -1
+
+    def __enter__(self) -> Self:
+        """Raises RuntimeError when another supervisor has this folder."""
+        self.var.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the folder: a reset removes the folder, not the lock.
+        path = self.var.with_name(f".{self.var.name}.lock")
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise RuntimeError(
+                f"Une autre commande tourne déjà avec le dossier {self.var} : arrêtez-la d’abord (Ctrl-C)."
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            os.close(self._lock)
 
     def reset(self) -> None:
         if self.postgres:
@@ -39,11 +66,14 @@ class Runtime:
     def start_servers(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         if self.postgres:
-            self.postgres.start(self.logs / "postgres.log")
+            self.postgres.launch(self.logs / "postgres.log")
             self.environment["DATABASE_URL"] = self.postgres.url
         if self.redis:
-            self.redis.start(self.logs / "redis.log")
+            self.redis.launch(self.logs / "redis.log")
             self.environment["REDIS_URL"] = self.redis.url
+        for server in (self.redis, self.postgres):
+            if server:
+                server.wait()
         for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEY", "BLIND_INDEX_KEY"):
             if not os.environ.get(name):
                 self.environment[name] = self._secret(name.lower())
@@ -62,8 +92,24 @@ class Runtime:
         self.children.append(child)
         return child
 
+    def manage(self, *arguments: str) -> None:
+        """Run a management command to its end; what it says is shown. Raises RuntimeError when it fails."""
+        child = Child(f"manage.py {arguments[0]}", [PYTHON, "manage.py", *arguments], env=self.environment)
+        self.children.append(child)
+        status = child.wait()
+        self.children.remove(child)
+        if status:
+            raise RuntimeError(f"La commande « manage.py {' '.join(arguments)} » a échoué (code {status}).")
+
+    def dead(self) -> Child | None:
+        """A child that has ended by itself, if any."""
+        servers = [server.child for server in (self.postgres, self.redis) if server and server.child]
+        return next((child for child in [*self.children, *servers] if not child.running), None)
+
     def stop(self) -> None:
-        """Last started, first stopped; the database last of all."""
+        """All that works is asked to stop, then waited for, last started first; then the servers, the database last."""
+        for child in reversed(self.children):
+            child.ask_to_stop()
         for child in reversed(self.children):
             child.stop()
         for server in (self.redis, self.postgres):

