@@ -102,7 +102,17 @@ class Roc1Client:
         """
         if not isinstance(request, _REQUEST_TYPES[operation]):
             raise ValueError(f"{type(request).__name__} is not a request of {operation.value}")
-        return self._build(operation, request)
+        proxy = self._proxies[_binding_of(operation)]
+        try:
+            name = operation.value.capitalize()
+            envelope: etree._Element = self._zeep.create_message(proxy, name, **request_fields(request))
+        except (zeep.exceptions.Error, ValueError, TypeError, ArithmeticError):
+            # From None: the message of these errors may repeat a value.
+            raise Refused("invalid_request") from None
+        fault = self._schema.fault_in(payload_of(envelope))
+        if fault is not None:
+            raise Refused("invalid_request", field=fault)
+        return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
     def send(self, operation: Operation, url: str, message: bytes, message_id: UUID) -> Exchange:
         """Carry a built message and read its answer, which must echo `message_id`. Raises a CallError."""
@@ -132,20 +142,6 @@ class Roc1Client:
     def _headers(self, operation: Operation) -> dict[str, str]:
         action = f'"{NAMESPACE}:{operation.value.capitalize()}"'
         return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": action}
-
-    def _build(self, operation: Operation, request: Request) -> bytes:
-        """Raises Refused when the message breaks the contract: it is not sent."""
-        proxy = self._proxies[_binding_of(operation)]
-        try:
-            name = operation.value.capitalize()
-            envelope: etree._Element = self._zeep.create_message(proxy, name, **request_fields(request))
-        except (zeep.exceptions.Error, ValueError, TypeError):
-            # From None: the message of these errors may repeat a value.
-            raise Refused("invalid_request") from None
-        fault = self._schema.fault_in(payload_of(envelope))
-        if fault is not None:
-            raise Refused("invalid_request", field=fault)
-        return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
     def _read(self, operation: Operation, message_id: UUID, raw: HttpAnswer) -> Answer:
         if raw.status != 200:

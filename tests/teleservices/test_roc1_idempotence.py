@@ -31,6 +31,19 @@ def test_a_repeated_message_gets_the_first_answer_byte_for_byte(roc1_client, roc
     assert [entry["outcome"] for entry in roc1_simulator.log(request.header.message_id)] == ["OK", "repeated"]
 
 
+def test_a_built_message_may_be_kept_and_sent_again_to_the_letter(roc1_client, roc1_simulator):
+    request = calculation_request()
+    url = roc1_simulator.services_url(AMC, "CLC")
+    message = roc1_client.build(Operation.CLC, request)
+    roc1_simulator.scenario(AMC, "cut_after", count=1)
+    with pytest.raises(AnswerLost) as caught:
+        roc1_client.send(Operation.CLC, url, message, request.header.message_id)
+    assert caught.value.request_xml == message
+    again = roc1_client.send(Operation.CLC, url, message, request.header.message_id)
+    assert again.request_xml == message
+    assert [again.answer.engagement_number] == engagements_of(roc1_simulator, request.header.dossier_number)
+
+
 @pytest.mark.parametrize("trouble", ["cut_after", "not_xml", "other_message_id", "truncated", "slow_drip:0.5"])
 def test_an_engagement_whose_answer_was_lost_is_found_by_the_same_message(roc1_simulator, trouble):
     client = Roc1Client(Roc1Config(**roc1_simulator.client_files, timeout_total=1))

@@ -254,6 +254,8 @@ def test_a_nir_of_corsica_or_elsewhere_passes(call, department):
         (replace(simulation_request(), lines=(replace(lines()[0], unit_price=Decimal("0.001")),)), "PrixUnitaire"),
         (replace(simulation_request(), lines=(replace(lines()[0], total=Decimal("-1.00")),)), "MontantTotal"),
         (replace(simulation_request(), lines=(replace(lines()[0], total=Decimal("123456789.00")),)), "MontantTotal"),
+        (replace(simulation_request(), lines=(replace(lines()[0], total=Decimal("NaN")),)), "MontantTotal"),
+        (replace(simulation_request(), lines=(replace(lines()[0], total=Decimal(10) ** 40),)), "MontantTotal"),
         (replace(simulation_request(), lines=()), "Lignes"),
         (rights_request(sent_at=header().sent_at.replace(tzinfo=None)), "DateEmission"),
     ],
