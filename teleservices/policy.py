@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 from datetime import datetime
 from functools import partial
 
@@ -44,7 +44,7 @@ def retry_policy(cause: str) -> RetryPolicy:
 def next_try(cause: str, attempt: int, now: datetime) -> datetime:
     policy = retry_policy(cause)
     backoff = Backoff(policy.first_delay_s, float(policy.factor), policy.cap_s, policy.jitter_percent / 100)
-    return now + delay(backoff, attempt, random.random())
+    return now + delay(backoff, attempt, secrets.randbelow(1000) / 1000)
 
 
 def answered(call: TeleserviceCall, answer: Answer, now: datetime) -> None:
