@@ -61,9 +61,7 @@ def exchange_figures() -> dict[str, Any]:
 
 def record_counts(file: ExchangeFile) -> list[tuple[str, str, int]]:
     """(status, label, count) of the records of a file, every status, zeros too."""
-    found = dict(
-        ExchangeRecord.objects.filter(file=file).order_by().values_list("status").annotate(count=Count("pk"))
-    )
+    found = dict(ExchangeRecord.objects.filter(file=file).order_by().values_list("status").annotate(count=Count("pk")))
     return [(status.value, str(status.label), found.get(status.value, 0)) for status in RecordStatus]
 
 
@@ -78,7 +76,9 @@ def candidates(record: ExchangeRecord, user: User) -> list[tuple[Invoice, list[s
             wrong = record.invoice_number
             clues |= Q(number__startswith=wrong[:position], number__endswith=wrong[position + 1 :])
     if record.amount:
-        clues |= Q(amount=record.amount + F("paid_amount"), status__in=_EXPECTING, debtor__amc_number=record.file.recipient)
+        clues |= Q(
+            amount=record.amount + F("paid_amount"), status__in=_EXPECTING, debtor__amc_number=record.file.recipient
+        )
     rows = with_what_is_due(invoices_for(user).filter(clues)).select_related("stay__patient", "debtor", "engagement")
     found = [(row, _why(record, row)) for row in rows[:200]]
     found = [(row, why) for row, why in found if why]

@@ -37,7 +37,19 @@ _RECORD_TONES = {
     RecordStatus.UNMATCHED: ("wait", "help-circle"),
     RecordStatus.INVALID: ("stop", "ban"),
 }
-_COLUMNS = ("Fichier", "Sens", "Nature", "État", "Date", "Lot", "Correspondant", "Factures", "Montant", "Incident", "Déjà reçu")
+_COLUMNS = (
+    "Fichier",
+    "Sens",
+    "Nature",
+    "État",
+    "Date",
+    "Lot",
+    "Correspondant",
+    "Factures",
+    "Montant",
+    "Incident",
+    "Déjà reçu",
+)
 
 
 @require_safe

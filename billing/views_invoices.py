@@ -97,13 +97,17 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
     if form.is_valid():
         try:
             following = services.correct_and_resend(
-                found.pk, form.cleaned_data["note"], Actor(request.user), version=form.cleaned_data["version"]  # type: ignore[arg-type]
+                found.pk,
+                form.cleaned_data["note"],
+                Actor(request.user),
+                version=form.cleaned_data["version"],  # type: ignore[arg-type]
             )
         except Refused as refusal:
             tell(form, refusal)
         else:
             messages.success(
-                request, f"La facture {number} repart sous le n° {following.number}, dans le prochain lot de son organisme."
+                request,
+                f"La facture {number} repart sous le n° {following.number}, dans le prochain lot de son organisme.",
             )
             return redirect("billing:invoice", following.number)
     return _page(request, _invoice(request, number), status=422, correct_form=form)
@@ -222,8 +226,4 @@ def _page(
 
 def _new_payment(found: Invoice) -> PaymentForm:
     means = PaymentMeans.CARD if found.payer == Payer.PATIENT else PaymentMeans.TRANSFER
-    return PaymentForm(
-        initial={"amount": found.amount - found.paid_amount, "means": means, "creation_key": uuid4()}
-    )
-
-
+    return PaymentForm(initial={"amount": found.amount - found.paid_amount, "means": means, "creation_key": uuid4()})

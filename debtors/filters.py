@@ -70,8 +70,10 @@ class AssociationFilter:
         rows = DatamatrixAssociation.objects.filter(status=self.status)
         if self.text:
             digits = self.text.replace(" ", "")
-            rows = rows.filter(amc_number__contains=digits) if digits.isdigit() else rows.filter(
-                debtor__name__icontains=self.text
+            rows = (
+                rows.filter(amc_number__contains=digits)
+                if digits.isdigit()
+                else rows.filter(debtor__name__icontains=self.text)
             )
         path = _ORDERS[self.sort.removeprefix("-")]
         return rows.order_by(f"-{path}" if self.sort.startswith("-") else path, "pk")

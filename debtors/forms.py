@@ -34,7 +34,9 @@ class DecisionForm(forms.Form):
         label="Nouveau débiteur",
         queryset=Debtor.objects.filter(kind=DebtorKind.AMC, active=True),
         required=False,
-        error_messages={"invalid_choice": "Ce débiteur n’est pas une complémentaire en activité. Choisissez-en un autre."},
+        error_messages={
+            "invalid_choice": "Ce débiteur n’est pas une complémentaire en activité. Choisissez-en un autre."
+        },
     )
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 

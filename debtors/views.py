@@ -158,7 +158,9 @@ def _review(request: HttpRequest, found: DatamatrixAssociation, form: DecisionFo
     )
     chosen = form["decision"].value() or "valider"
     wanted = str(form["debtor"].value() or "")
-    typed = Debtor.objects.filter(pk=wanted).first() if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
+    typed = (
+        Debtor.objects.filter(pk=wanted).first() if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
+    )
     return {
         "association": found,
         "name": _name(found),

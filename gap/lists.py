@@ -68,7 +68,7 @@ def bounded_count(queryset: QuerySet[Any], limit: int = COUNTED) -> int:
 
 def page_number(text: str | None) -> int:
     """A page asked in an address. What is not a number from 1 is the first page."""
-    return int(text) if text and text.isascii() and text.isdigit() and 0 < int(text[:7]) else 1
+    return int(text) if text and text.isascii() and text.isdigit() and int(text[:7]) > 0 else 1
 
 
 def page_of(

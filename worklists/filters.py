@@ -103,15 +103,15 @@ class ListFilter:
 
     @property
     def active(self) -> bool:
-        return bool(
-            self.text or self.assignee or self.debtor or self.domain or self.age or self.group is not None
-        )
+        return bool(self.text or self.assignee or self.debtor or self.domain or self.age or self.group is not None)
 
     def ages(self) -> list[Choice]:
         return [Choice(value, label, value == self.age) for value, label in AGES.items()]
 
     def domains(self) -> list[Choice]:
-        return [Choice(value, value, value == self.domain) for value in Domain.values] if self.worklist.kind.domain else []
+        return (
+            [Choice(value, value, value == self.domain) for value in Domain.values] if self.worklist.kind.domain else []
+        )
 
 
 def without(query: QueryDict, *names: str) -> str:

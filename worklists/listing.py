@@ -114,9 +114,7 @@ def list_context(
     """Everything that the page and its fragments read. The same context for both."""
     asked = ListFilter.read(worklist, query)
     rows = filtered(worklist, asked, user)
-    page = page_of(
-        worklist.kind.adorn(rows).order_by(*asked.ordering), page_number(query.get("page")), counted=rows
-    )
+    page = page_of(worklist.kind.adorn(rows).order_by(*asked.ordering), page_number(query.get("page")), counted=rows)
     context: dict[str, Any] = {
         "worklist": worklist,
         "asked": asked,
@@ -166,8 +164,14 @@ def groups(worklist: Worklist, query: QueryDict, user: User) -> list[Group]:
             joined[grouping.parameter] = value
         found.append(
             Group(
-                value, title, todo, row["lines_count"], row["oldest"], row.get("next_try"),
-                f"?{joined.urlencode()}", is_chosen,
+                value,
+                title,
+                todo,
+                row["lines_count"],
+                row["oldest"],
+                row.get("next_try"),
+                f"?{joined.urlencode()}",
+                is_chosen,
             )
         )
     return found
@@ -177,13 +181,17 @@ def owners(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
     """Me, nobody, and the colleagues who have lines of this list."""
     people = (
         User.objects.filter(
-            establishment=user.establishment_id, pk__in=Assignment.objects.filter(worklist=worklist.slug).values("assignee")
+            establishment=user.establishment_id,
+            pk__in=Assignment.objects.filter(worklist=worklist.slug).values("assignee"),
         )
         .exclude(pk=user.pk)
         .order_by("last_name", "first_name")[:SHOWN_OPTIONS]
     )
     named = [(str(person.pk), person.short_name) for person in people]
-    return [Choice(value, label, value == asked.assignee) for value, label in [("moi", "moi"), ("personne", "personne"), *named]]
+    return [
+        Choice(value, label, value == asked.assignee)
+        for value, label in [("moi", "moi"), ("personne", "personne"), *named]
+    ]
 
 
 def debtors(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
@@ -230,5 +238,3 @@ def export_rows(worklist: Worklist, rows: QuerySet[Any], user: User, size: int =
 def _file_lines(worklist: Worklist, block: list[Any], columns: tuple[Column, ...], user: User) -> Iterator[list[Any]]:
     for line in lines_of(worklist, block, user):
         yield [*(column.value(line.item) for column in columns), line.since, str(line.assignee or "")]
-
-

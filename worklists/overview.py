@@ -63,7 +63,8 @@ class SystemNow:
 def system_now(establishment_id: int) -> SystemNow:
     """Three queries: today's calls, the open ones, the payers that do not answer."""
     today = TeleserviceCall.objects.filter(
-        pk__gte=_first_call_of_today(), planned_at__gte=day_bounds(timezone.localdate())[0],
+        pk__gte=_first_call_of_today(),
+        planned_at__gte=day_bounds(timezone.localdate())[0],
         stay__establishment=establishment_id,
     ).aggregate(
         launched=Count("pk", filter=Q(attempts_count__gt=0)),
@@ -102,9 +103,7 @@ def _payers_away(establishment_id: int) -> list[PayerAway]:
         .annotate(count=Count("pk"), since=Min("planned_at"), next_try=Min("not_before"))
         .order_by("-count", "debtor")[:SHOWN_PAYERS]
     )
-    return [
-        PayerAway(row["debtor"], row["debtor__name"], row["count"], row["since"], row["next_try"]) for row in rows
-    ]
+    return [PayerAway(row["debtor"], row["debtor__name"], row["count"], row["since"], row["next_try"]) for row in rows]
 
 
 def _first_call_of_today() -> int:
@@ -247,8 +246,4 @@ def stopped_causes(establishment_id: int) -> list[StoppedCause]:
         .annotate(count=Count("pk"), oldest=Min("planned_at"))
         .order_by("-count", "cause")
     )
-    return [
-        StoppedCause(row["cause"], *words_of_cause(row["cause"]), row["count"], row["oldest"]) for row in rows
-    ]
-
-
+    return [StoppedCause(row["cause"], *words_of_cause(row["cause"]), row["count"], row["oldest"]) for row in rows]

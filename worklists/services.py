@@ -36,9 +36,7 @@ def assign(worklist: Worklist, ids: list[int], user: User, *, take_over: bool = 
         }
         if take_over:
             others = [row.pk for row in held.values() if row.assignee_id != user.pk]
-            Assignment.objects.filter(pk__in=others).update(
-                assignee=user, assigned_by=user, assigned_at=timezone.now()
-            )
+            Assignment.objects.filter(pk__in=others).update(assignee=user, assigned_by=user, assigned_at=timezone.now())
     outcomes = []
     for pk in dict.fromkeys(ids):
         if pk not in present:

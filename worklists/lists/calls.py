@@ -92,7 +92,7 @@ WORKLISTS = (
         kind=CALLS,
         select=_refused(Disposition.INFORM_PATIENT),
         since="finished_at",
-        happened="L’organisme refuse le tiers payant : contrat terminé, suspendu, soins non couverts, plafond atteint…",
+        happened="L’organisme refuse le tiers payant : contrat terminé, suspendu, soins non couverts, plafond atteint.",
         system="Le dossier continue sans tiers payant. Une nouvelle couverture relance l’appel toute seule.",
         you="Prévenez le patient, demandez un justificatif exploitable, puis marquez « Patient prévenu ».",
         after="Patient à prévenir",
@@ -143,9 +143,7 @@ WORKLISTS = (
         happened="L’organisme ne répond pas, ou se dit indisponible, depuis plus longtemps que d’habitude.",
         system="Chaque appel est réessayé seul, de plus en plus espacé. Rien n’est perdu, rien n’est refusé au patient.",
         you="Rien. Si cela dure une journée, signalez-le à l’organisme : une ligne par organisme ci-dessous.",
-        grouping=Grouping(
-            "amc", "debtor", "Par organisme", label_path="debtor__name", next_path="not_before"
-        ),
+        grouping=Grouping("amc", "debtor", "Par organisme", label_path="debtor__name", next_path="not_before"),
         quiet=True,
     ),
     Worklist(
@@ -160,9 +158,7 @@ WORKLISTS = (
         happened="La demande est partie et la réponse s’est perdue : l’organisme l’a peut-être traitée.",
         system="Le même message repart, sous le même identifiant : jamais une seconde demande.",
         you="Rien. N’appelez pas l’organisme pour refaire la demande. Passé deux jours, signalez-le à l’éditeur.",
-        grouping=Grouping(
-            "amc", "debtor", "Par organisme", label_path="debtor__name", next_path="not_before"
-        ),
+        grouping=Grouping("amc", "debtor", "Par organisme", label_path="debtor__name", next_path="not_before"),
         quiet=True,
     ),
     Worklist(
@@ -190,7 +186,7 @@ WORKLISTS = (
         kind=CALLS,
         select=querysets.settings_to_look_at,
         since="finished_at",
-        happened="La réponse met en cause un réglage de chez nous : organisme non ouvert, trop de simulations…",
+        happened="La réponse met en cause un réglage de chez nous : organisme non ouvert, trop de simulations.",
         system="Rien tant que le réglage n’a pas changé : redemander donnerait la même réponse.",
         you="Corrigez le réglage, puis « Redemander ». Sans suite possible : « Réglage revu ».",
         after="Réglage à revoir",

@@ -193,4 +193,3 @@ WORKLISTS = (
         you="Demandez les actes au service, ou saisissez-les sur le séjour.",
     ),
 )
-

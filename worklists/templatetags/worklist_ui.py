@@ -29,7 +29,10 @@ def told_sentence(outcomes: Sequence[Outcome], deed: Deed) -> str:
         return "Rien n’était choisi."
     done = sum(outcome.done for outcome in outcomes)
     refused = len(outcomes) - done
-    parts = [f"{done}{NBSP}{deed.done}" if done else "", f"{refused}{NBSP}refusé{'s' if refused > 1 else ''}" if refused else ""]
+    parts = [
+        f"{done}{NBSP}{deed.done}" if done else "",
+        f"{refused}{NBSP}refusé{'s' if refused > 1 else ''}" if refused else "",
+    ]
     return ", ".join(part for part in parts if part) + "."
 
 
@@ -37,4 +40,3 @@ def told_sentence(outcomes: Sequence[Outcome], deed: Deed) -> str:
 def roles_of(worklist: Worklist) -> str:
     """Who a list concerns, in words."""
     return ", ".join(str(role.label) for role in Role if role in worklist.roles)
-
