@@ -1,0 +1,83 @@
+"""`make bench`: measures the product against what it is made of, prints one table, writes it beside.
+
+Ratios of one run on one machine are what counts; absolute figures are those of the machine, and of its other tenants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+import django
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
+    django.setup()
+    from bench.ground import empty_database, ground
+    from bench.measure import Row, table
+
+    found: list[Row] = []
+    with empty_database(), tempfile.TemporaryDirectory(prefix="gap-bench-") as folder, ground(Path(folder)) as place:
+        for name, measure in _measures(options.rounds).items():
+            if not options.only or name in options.only:
+                print(f"… {name}", file=sys.stderr, flush=True)
+                found += measure(place)
+    print(table(found))
+    written = _write(found, options.rounds)
+    print(f"\n{written.relative_to(Path.cwd()) if written.is_relative_to(Path.cwd()) else written}")
+    missed = [row for row in found if row.held is False]
+    return 1 if options.strict and missed else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100, help="rounds of each measure (fewer where one is long)")
+    parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists"])
+    parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
+    return parser.parse_args(arguments)
+
+
+def _measures(rounds: int) -> dict[str, Callable]:  # type: ignore[type-arg]
+    from bench import calls, cards, chain, lists, screens
+
+    return {
+        "cards": lambda place: cards.rows(rounds),
+        "calls": lambda place: calls.rows(place, rounds),
+        "chain": lambda place: chain.rows(place, rounds),
+        "screens": lambda place: screens.rows(place, rounds),
+        "lists": lists.rows,
+    }
+
+
+def _write(found: Sequence[object], rounds: int) -> Path:
+    """One file a day and a time, never committed."""
+    from bench.ground import processors
+
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.now().astimezone()
+    path = RESULTS / f"{now:%Y-%m-%d-%Hh%Mm%S}.json"
+    content = {
+        "at": now.isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "processors": processors(),
+        "load": os.getloadavg(),
+        "rounds": rounds,
+        "rows": [asdict(row) for row in found],
+    }
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

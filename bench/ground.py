@@ -1,0 +1,146 @@
+"""Where the measures are taken: an empty database, the simulator, and the product's own processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from gap.supervisor.children import Child, wait_until
+from teleservices import client
+from tests.simulator_process import SimulatorProcess
+
+_BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """`folder` receives the logs; `environment` is that of every process started here."""
+
+    folder: Path
+    simulator: SimulatorProcess
+    environment: dict[str, str]
+
+
+@contextmanager
+def empty_database() -> Iterator[None]:
+    """A database made and migrated for this run, and dropped after it."""
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+@contextmanager
+def ground(folder: Path, *, redis_url: str = "") -> Iterator[Ground]:
+    """Start the simulator and point this process at it. The database of this process is that of the others too."""
+    with SimulatorProcess(folder / "simulator") as simulator:
+        usual = settings.TELESERVICES
+        files = {name: str(path) for name, path in simulator.client_files.items()}
+        settings.TELESERVICES = usual | {"directory_url": simulator.directory_url, **files}
+        client.forget()
+        try:
+            yield Ground(folder, simulator, _environment(simulator, folder, redis_url or settings.REDIS_URL))
+        finally:
+            settings.TELESERVICES = usual
+            client.forget()
+
+
+def _environment(simulator: SimulatorProcess, folder: Path, redis_url: str) -> dict[str, str]:
+    names = {
+        "directory_certificate": "DIRECTORY_CERTIFICATE",
+        "directory_key": "DIRECTORY_KEY",
+        "services_certificate": "SERVICES_CERTIFICATE",
+        "services_key": "SERVICES_KEY",
+        "ca_file": "TELESERVICES_CA",
+    }
+    return {
+        "GAP_VAR_DIR": str(folder),
+        "DATABASE_URL": _database_url(),
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "FIELD_ENCRYPTION_KEY": settings.FIELD_ENCRYPTION_KEY,
+        "BLIND_INDEX_KEY": settings.BLIND_INDEX_KEY,
+        "AMC_DIRECTORY_URL": simulator.directory_url,
+        **{names[name]: str(path) for name, path in simulator.client_files.items()},
+    }
+
+
+def _database_url() -> str:
+    parts = connection.settings_dict
+    user = quote(str(parts["USER"] or ""), safe="")
+    secret = f":{quote(str(parts['PASSWORD']), safe='')}" if parts["PASSWORD"] else ""
+    port = f":{parts['PORT']}" if parts["PORT"] else ""
+    return f"postgres://{user}{secret}@{quote(str(parts['HOST']), safe='')}{port}/{parts['NAME']}"
+
+
+@contextmanager
+def worker(place: Ground, *, threads: int = 12) -> Iterator[None]:
+    """The Celery worker of the demonstration: threads, both queues. Ready when it says so in its log."""
+    from gap.celery import app
+
+    app.control.purge()
+    log = place.folder / "worker.log"
+    log.unlink(missing_ok=True)
+    command = [
+        *(sys.executable, "-m", "celery", "-A", "gap.celery", "worker", "--pool=threads"),
+        *(f"--concurrency={threads}", "--queues=interactive,batch", "--without-gossip", "--without-mingle"),
+        "--loglevel=INFO",
+    ]
+    child = Child("worker", command, log=log, env=place.environment)
+    try:
+        wait_until(lambda: " ready." in log.read_text(errors="replace"), child, 60, "worker")
+        yield
+    finally:
+        child.stop()
+
+
+@contextmanager
+def web(place: Ground) -> Iterator[str]:
+    """granian as the demonstration runs it, one worker, with the bench's own addresses. Gives its address."""
+    port = _free_port()
+    environment = place.environment | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
+    command = [
+        *(str(_BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", "1", "--no-access-log", "--log-level", "warning"),
+        "gap.wsgi:application",
+    ]
+    log = place.folder / "web.log"
+    child = Child("web", command, log=log, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: _answers(f"{address}/sante/pret/"), child, 60, "web")
+        yield address
+    finally:
+        child.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def processors() -> int:
+    return len(os.sched_getaffinity(0))

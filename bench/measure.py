@@ -1,0 +1,117 @@
+"""Timings taken in turns, and what a row of the table says of them."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Subject = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Durations in milliseconds, in the order in which they were taken."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def p95(self) -> float:
+        """95th percentile, by the nearest rank: one of the values, never an interpolation."""
+        ordered = sorted(self.values)
+        return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `held` is None for an information, to which no goal is set."""
+
+    name: str
+    n: int
+    median: float
+    p95: float
+    unit: str = "ms"
+    baseline: str = ""
+    baseline_median: float | None = None
+    ratio: float | None = None
+    goal: str = ""
+    held: bool | None = None
+    note: str = ""
+
+
+def in_turns(rounds: int, subjects: Sequence[Subject], *, warm_up: int = 2) -> list[Sample]:
+    """Time each subject once a round, first to last then last to first: a drift of the machine touches all alike.
+
+    Subjects get the number of the round, from 0; the warm-up rounds have negative ones and count for nothing.
+    """
+    taken: list[list[float]] = [[] for _ in subjects]
+    gc.collect()
+    for number in range(-warm_up, rounds):
+        places = range(len(subjects))
+        for place in places if number % 2 == 0 else reversed(places):
+            start = time.perf_counter()
+            subjects[place](number)
+            elapsed = (time.perf_counter() - start) * 1000
+            if number >= 0:
+                taken[place].append(elapsed)
+    return [Sample(tuple(values)) for values in taken]
+
+
+def against(name: str, sample: Sample, baseline: str, base: Sample, most: float | None, note: str = "") -> Row:
+    """A row whose ratio of medians must not exceed `most`; None: an information."""
+    ratio = sample.median / base.median
+    return Row(
+        name,
+        len(sample.values),
+        sample.median,
+        sample.p95,
+        baseline=baseline,
+        baseline_median=base.median,
+        ratio=ratio,
+        goal="" if most is None else f"≤ {_number(most, 1)} ×",
+        held=None if most is None else ratio <= most,
+        note=note,
+    )
+
+
+def within(name: str, sample: Sample, most_ms: float | None, note: str = "") -> Row:
+    """A row whose 95th percentile must not exceed `most_ms`; None: an information."""
+    goal, held = ("", None) if most_ms is None else (f"p95 ≤ {_number(most_ms, 0)} ms", sample.p95 <= most_ms)
+    return Row(name, len(sample.values), sample.median, sample.p95, goal=goal, held=held, note=note)
+
+
+_HEADINGS = ("mesure", "n", "médiane", "p95", "rapport", "but", "verdict", "contre")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as aligned text, for a terminal."""
+    lines = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
+    lines.insert(1, tuple("─" * width for width in widths))
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    verdict = {True: "tenu", False: "manqué", None: "—"}[row.held]
+    against_what = f"{row.baseline} ({_value(row.baseline_median, row.unit)})" if row.baseline_median else row.note
+    ratio = f"{_number(row.ratio, 2)} ×" if row.ratio is not None else ""
+    return (
+        row.name, str(row.n), _value(row.median, row.unit), _value(row.p95, row.unit), ratio, row.goal, verdict,
+        against_what,
+    )  # fmt: skip
+
+
+def _value(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return f"{_number(value, 2)} ms" if unit == "ms" else f"{_number(value, 0)} {unit}"
+
+
+def _number(value: float, places: int) -> str:
+    return f"{value:.{places}f}".replace(".", ",")
