@@ -28,6 +28,8 @@ def _files_of_its_own(settings, tmp_path: Path) -> None:
                 "OPTIONS": {"location": tmp_path / "files" / name, "base_url": None},
             }
         }
+    # Nothing is collected for tests, and WhiteNoise warns of a folder that is not there.
+    settings.STATIC_ROOT = str(tmp_path)
     # The rule is Argon2 in production; a test that signs in a hundred people need not pay for it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
