@@ -17,8 +17,12 @@ from accounts.idempotency import Keyed
 from accounts.models import ApiClient
 from gap.api.openapi import Schema
 from gap.api.parsers import StrictJsonParser
+from gap.api.problems import Problem
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
+# A body of ours is a few lines; a card is a file of 10 Mo at most, and the form around it.
+_JSON_LIMIT = 1024 * 1024
+_FORM_LIMIT = 11 * 1024 * 1024
 
 
 class ClientViewSet(viewsets.GenericViewSet[Any]):
@@ -32,6 +36,7 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
     query_names: ClassVar[tuple[str, ...]] = ()
     parser_classes = [StrictJsonParser]
     metadata_class = None
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     schema = Schema()
 
     @property
@@ -52,18 +57,26 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
 
     def check_permissions(self, request: Request) -> None:
         # Told before the scope: no scope would ever open a method that is not there.
-        if request.user is not None and not hasattr(self, str(request.method).lower()):
-            raise MethodNotAllowed(str(request.method))
+        method = str(request.method).lower()
+        if request.user is not None and not (method in self.http_method_names and hasattr(self, method)):
+            raise MethodNotAllowed(method.upper())
         super().check_permissions(request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        _refuse_large(request)
         self._refuse_unknown_parameters(request)
         keyed = self.keyed_for(self.action or "")
         if request.method == "POST" and keyed is not Keyed.IGNORED:
             # `as_view` binds the action to the method on this instance, for this request: it is wrapped the same way.
             act = getattr(self, "post")  # noqa: B009 (as_view sets it, no class has it)
             self.post = partial(self._once, act, keyed is Keyed.REQUIRED)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        # Dossiers: no cache on the way keeps them.
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
 
     def _once(self, act: Any, required: bool, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return idempotency.once(self, request, required, partial(act, request, *args, **kwargs))
@@ -86,3 +99,11 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
         serializer = serializer_class(data=self.request.data, context=self.get_serializer_context(), **options)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+
+def _refuse_large(request: Request) -> None:
+    """Before anything is read. Without a length the server gives us an empty body. Raises Problem (413)."""
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    limit = _FORM_LIMIT if str(request.content_type).startswith("multipart/") else _JSON_LIMIT
+    if length.isdecimal() and int(length) > limit:
+        raise Problem(413, f"Cette demande dépasse {limit // (1024 * 1024)} Mo.", slug="too-large")

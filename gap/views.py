@@ -13,6 +13,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
+from gap.api.problems import CONTENT_TYPE, TITLES
+
 
 @login_not_required
 @require_safe
@@ -47,13 +49,18 @@ def _redis_answers() -> bool:
         return False
 
 
+_SAID = {
+    400: "Cette demande est mal formée.",
+    403: "Cette demande n’est pas permise.",
+    404: "Cette adresse n’existe pas.",
+    500: "Une erreur est survenue de notre côté. Rien n’a été enregistré ; envoyez la demande de nouveau.",
+}
+
+
 def _error(request: HttpRequest, status: int) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return JsonResponse(
-            {"type": "about:blank", "title": "Erreur", "status": status},
-            status=status,
-            content_type="application/problem+json",
-        )
+        body = {"type": "about:blank", "title": TITLES.get(status, "Erreur"), "status": status, "detail": _SAID[status]}
+        return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     return render(request, f"{status}.html", status=status)
 
 

@@ -39,7 +39,7 @@ EXAMPLE = {
     "first_names": "Hélène Marie",
     "birth_date": "1984-05-17",
     "sex": "F",
-    "nir": "284059999000178",
+    "nir": "284059999000159",
     "phone": "0299000000",
 }
 
@@ -232,7 +232,7 @@ class PatientViewSet(HospitalViewSet):
         request=PatientSearch,
         parameters=[OpenApiParameter("page", int), OpenApiParameter("page_size", int)],
         responses=PatientSummary(many=True),
-        examples=[OpenApiExample("Par NIR", value={"nir": "2 84 05 99 990 001 78"}, request_only=True)],
+        examples=[OpenApiExample("Par NIR", value={"nir": "2 84 05 99 990 001 59"}, request_only=True)],
         filters=False,
     )
     def search(self, request: Request) -> Response:

@@ -26,7 +26,7 @@ _PATH_SAYS = {
     "number": "N° de facture : neuf chiffres.",
     "message_id": "Identifiant du message, le même à chaque essai (UUID).",
     "code": "Code de la fiche débiteur.",
-    "pk": "Identifiant.",
+    "id": "Identifiant.",
 }
 
 
@@ -62,7 +62,7 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
         for name in [part[1:-1] for part in self.path.split("/") if part.startswith("{")]:
-            kind = {"pk": int, "message_id": "uuid"}.get(name, str)
+            kind = {"id": int, "message_id": "uuid"}.get(name, str)
             schema: Any = {"type": "string", "format": "uuid"} if kind == "uuid" else kind
             parameters.append(
                 OpenApiParameter(name, schema, OpenApiParameter.PATH, description=_PATH_SAYS.get(name, ""))

@@ -55,7 +55,7 @@ TABLE: dict[tuple[str, str], Scope] = {
     ("GET", "exchange-files/<pk>"): I_R,
     ("GET", "exchange-files/<pk>/records"): I_R,
 }
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def served() -> Iterator[tuple[str, str]]:

@@ -195,6 +195,21 @@ def test_a_body_that_is_not_a_json_object_is_a_problem_in_french(program, body: 
     assert "JSON" in problem["detail"]
 
 
+def test_a_body_or_a_form_too_large_is_refused_before_it_is_read(program) -> None:
+    assert program.post("/patients", b'{"a": "' + b"x" * 1_100_000 + b'"}', 413)["type"].endswith(":too-large")
+    program.post("/patients", b"x" * 11_600_000, 413, content_type="multipart/form-data; boundary=x")
+
+
+def test_no_cache_on_the_way_keeps_a_dossier(program) -> None:
+    ipp = program.post("/patients", HELENE)["ipp"]
+    for address in (f"/patients/{ipp}", "/patients", "/patients/999999999"):
+        response = program.client.get(ROOT + address)
+        assert response["cache-control"] == "no-store"
+        assert "OPTIONS" not in response["allow"]
+    head = program.client.head(f"{ROOT}/patients/{ipp}")
+    assert (head.status_code, head.content) == (200, b"")
+
+
 def test_an_empty_body_says_what_is_missing(program) -> None:
     missing = {fault["field"] for fault in program.post("/patients", b"", 400)["errors"]}
     assert missing == {"birth_name", "first_names", "birth_date", "sex"}
@@ -225,7 +240,8 @@ def test_pages_hold_50_rows_and_200_at_most(program) -> None:
 
 @pytest.mark.parametrize("ipp", ["12345678", "1234567890", "abcdefghi", "١٢٣٤٥٦٧٨٩"])
 def test_what_is_no_ipp_is_not_found(program, ipp: str) -> None:
-    assert program.client.get(f"{ROOT}/patients/{ipp}").status_code == 404
+    problem = json.loads(program.client.get(f"{ROOT}/patients/{ipp}").content)
+    assert (problem["status"], problem["detail"]) == (404, "Cette adresse n’existe pas.")
 
 
 def test_no_log_repeats_what_was_searched_for(program, caplog) -> None:
