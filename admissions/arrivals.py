@@ -138,7 +138,7 @@ def _row(
         late_minutes=int(late.total_seconds() // 60) if not admitted and late > LATE_AFTER else 0,
         admitted=admitted,
         birth_name=patient.birth_name,
-        first_names=patient.first_name,
+        first_names=patient.first_names,
         used_name=patient.used_name,
         birth_date=patient.birth_date,
         born={"F": "née", "M": "né"}.get(patient.sex, "né(e)"),

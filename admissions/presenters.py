@@ -23,7 +23,7 @@ from admissions.models import AdmissionEvent, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date, coverages_on
 from admissions.rules.identity import query_variants
 from debtors.enums import MatchLevel
-from gap.templatetags.gap_format import age_text, nir, short_date
+from gap.templatetags.gap_format import age_text, nir, short_date, since_text
 from gap.text import NBSP
 
 _SIGNS: Final = ((" :", f"{NBSP}:"), (" ;", "\u202f;"), (" ?", "\u202f?"), (" !", "\u202f!"), ("'", "’"))
@@ -124,6 +124,14 @@ class Outcome:
     reason: str = ""
     answered_at: datetime | None = None
 
+    @property
+    def age(self) -> str:
+        """« il y a 5 min », « à l’instant »; empty when nothing was answered."""
+        if self.answered_at is None:
+            return ""
+        text = since_text(timezone.now() - self.answered_at)
+        return text if text.startswith("à") else f"il y a {text}"
+
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
@@ -151,13 +159,15 @@ def outcome(kind: str, rights: Rights | None) -> Outcome:
         if kind == CoverageKind.AMO:
             return Outcome("sys", "file-text", "Déclarés", "Déclarés à l’accueil, pas encore contrôlés par CDRi.")
         return Outcome("plan", "circle-dashed", "Pas encore de réponse")
+    reason = french(rights.reason).rstrip(".")
+    reason = f"{reason}." if reason else ""
     if rights.status == RightsStatus.OPEN:
-        return Outcome("ok", "circle-check", "Ouverts", french(rights.reason), rights.answered_at)
+        return Outcome("ok", "circle-check", "Ouverts", reason, rights.answered_at)
     if rights.status == RightsStatus.CLOSED:
-        return Outcome("stop", "ban", "Fermés", french(rights.reason), rights.answered_at)
+        return Outcome("stop", "ban", "Fermés", reason, rights.answered_at)
     if rights.code == "HORS_ROC":
-        return Outcome("sys", "transfer", "Hors ROC", french(rights.reason), rights.answered_at)
-    return Outcome("wait", "help-circle", "Indéterminés", french(rights.reason), rights.answered_at)
+        return Outcome("sys", "transfer", "Hors ROC", reason, rights.answered_at)
+    return Outcome("wait", "help-circle", "Indéterminés", reason, rights.answered_at)
 
 
 _SOURCES: Final = {
@@ -171,6 +181,19 @@ _FOUND_BY: Final = {
     MatchLevel.CONVENTION: "organisme et convention",
     MatchLevel.AMC: "organisme seul",
 }
+
+
+#: Families of services as the payers name them, in words.
+_FAMILIES: Final = {
+    "FORFAIT_JOURNALIER": "forfait journalier",
+    "CHAMBRE_PARTICULIERE": "chambre particulière",
+    "REPAS_ACCOMPAGNANT": "repas accompagnant",
+    "SEJOUR": "séjour",
+}
+
+
+def _family(name: str) -> str:
+    return _FAMILIES.get(name, name.replace("_", " ").lower())
 
 
 def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
@@ -199,7 +222,7 @@ def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
         found_by=_FOUND_BY[MatchLevel(coverage.match_level)] if coverage.match_level else "",
         card_id=coverage.card_id,
         outcome=outcome(coverage.kind, rights),
-        uncovered=list(rights.uncovered_families) if rights else [],
+        uncovered=[_family(name) for name in rights.uncovered_families] if rights else [],
     )
 
 

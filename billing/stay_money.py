@@ -11,8 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
-from admissions.models import Coverage, Stay
-from admissions.presenters import Entry
+from admissions.models import Coverage, Rights, Stay
+from admissions.presenters import Entry, french
 from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Payer
 from billing.models import Bill, Engagement, Estimate, Invoice, Payment
@@ -23,6 +23,7 @@ from gap.text import NBSP
 from teleservices.enums import OPEN, CallStatus
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
+from teleservices.timeline import Upcoming
 
 ZERO = Decimal("0.00")
 
@@ -115,21 +116,26 @@ def _confirmed(estimate: Estimate) -> ShownEstimate:
 def _provisional(stay: Stay, lines: list[Line], coverage: Coverage | None, last: Estimate | None) -> ShownEstimate:
     """Our rules at once: what the AMC already said of a line that has not changed is kept, the rest is at most."""
     said: dict[tuple[str, int, Decimal], Decimal] = {}
+    rights = latest_rights(stay.pk, coverage.pk) if coverage else None
+    if rights and rights.status == RightsStatus.CLOSED:
+        paying = None
+    else:
+        paying = coverage
     if last and coverage and last.coverage_id == coverage.pk:
         said = {(line.code, line.quantity, line.total): line.amc_share for line in last.lines.all()}
     shown = []
     for line in lines:
-        amc = said.get((line.code, line.quantity, line.total)) if coverage else ZERO
+        amc = said.get((line.code, line.quantity, line.total)) if paying else ZERO
         patient = line.share - (amc or ZERO)
         shown.append(ShownLine(line.label, line.derivation, line.total, line.amo, amc, patient))
-    tone, icon, word, help_text = _why_provisional(stay, coverage)
+    tone, icon, word, help_text = _why_provisional(stay, coverage, rights)
     return ShownEstimate(
         shown,
         sum((line.total for line in shown), ZERO),
         sum((line.amo for line in shown), ZERO),
         sum((line.amc or ZERO for line in shown), ZERO),
         sum((line.patient for line in shown), ZERO),
-        coverage is not None and any(line.amc is None for line in shown),
+        any(line.amc is None for line in shown),
         tone,
         icon,
         word,
@@ -137,13 +143,17 @@ def _provisional(stay: Stay, lines: list[Line], coverage: Coverage | None, last:
     )
 
 
-def _why_provisional(stay: Stay, coverage: Coverage | None) -> tuple[str, str, str, str]:
+def _why_provisional(stay: Stay, coverage: Coverage | None, rights: Rights | None) -> tuple[str, str, str, str]:
     """Tone, icon, word of the chip, and the sentence under it."""
     if coverage is None:
         return "sys", "info-circle", "Sans complémentaire", "Scannez une carte de mutuelle pour réduire ce montant."
-    rights = latest_rights(stay.pk, coverage.pk)
     if rights and rights.status == RightsStatus.CLOSED:
-        return "stop", "ban", "Droits AMC fermés", f"{rights.reason} Prévenez le patient de ce montant.".strip()
+        return (
+            "stop",
+            "ban",
+            "Droits AMC fermés",
+            f"{french(rights.reason).rstrip('.')}. Prévenez le patient de ce montant.".lstrip(". "),
+        )
     if stay.kind in EXTERNAL_KINDS:
         return "plan", "circle-dashed", "Provisoire, CLC à la sortie", "La complémentaire répond à la sortie."
     call = (
@@ -312,6 +322,23 @@ def _invoice_entries(invoice: Invoice) -> list[Entry]:
             )
         )
     return entries
+
+
+def upcoming_steps(stay: Stay) -> list[Upcoming]:
+    """What the chain will do by itself, and when: SIM at the admission, CLC at the exit."""
+    if not stay.is_open:
+        return []
+    coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
+    if coverage is None:
+        return []
+    rights = latest_rights(stay.pk, coverage.pk)
+    if rights and (rights.status == RightsStatus.CLOSED or rights.code == "HORS_ROC"):
+        return []
+    steps = []
+    if stay.status == StayStatus.PREADMITTED and stay.kind not in EXTERNAL_KINDS:
+        steps.append(Upcoming(Operation.SIM, "Simulation du séjour", "à l’admission"))
+    steps.append(Upcoming(Operation.CLC, "Engagement de paiement", "à la sortie"))
+    return steps
 
 
 def call_details(stay: Stay) -> dict[int, str]:

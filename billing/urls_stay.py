@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing import views_stay
-from teleservices.timeline import register_details, register_source
+from teleservices.timeline import register_details, register_source, register_upcoming
 
 urlpatterns = [
     path("facturation/sejour/<str:iep>/reste/", views_stay.stay_estimate, name="stay-estimate"),
@@ -14,3 +14,4 @@ urlpatterns = [
 
 register_source("billing.stay_money.timeline_entries")
 register_details("billing.stay_money.call_details")
+register_upcoming("billing.stay_money.upcoming_steps")

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from admissions.models import EventDelivery, Stay
 from admissions.presenters import Entry, event_entries
+from teleservices.enums import OPEN
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.presenters import CallView, present
 
@@ -23,6 +24,7 @@ QUICK_FOR = timedelta(seconds=30)
 
 _SOURCES: list[str] = []
 _DETAILS: list[str] = []
+_UPCOMING: list[str] = []
 
 
 def register_source(path: str) -> None:
@@ -37,6 +39,21 @@ def register_details(path: str) -> None:
         _DETAILS.append(path)
 
 
+def register_upcoming(path: str) -> None:
+    """`path` names a function of a Stay that says what the chain will do by itself, and when."""
+    if path not in _UPCOMING:
+        _UPCOMING.append(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A call that the chain will make by itself: « CLC, engagement de paiement, prévu à la sortie »."""
+
+    operation: str
+    title: str
+    when: str
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """The calls of a stay as shown, newest first, and the pace at which the page must ask again (None: it is still)."""
@@ -45,6 +62,7 @@ class Calls:
     views: list[CallView]
     every_s: int | None
     preparing: bool
+    upcoming: tuple[Upcoming, ...] = ()
 
     @property
     def yours(self) -> int:
@@ -69,7 +87,12 @@ def calls_of(stay: Stay, now: datetime | None = None) -> Calls:
         details |= provider(stay)
     views = [present(row, codes.get(row.return_code), now, detail=details.get(row.pk, "")) for row in rows]
     every, preparing = _pace(stay, rows, views, now)
-    return Calls(rows, views, every, preparing)
+    upcoming: list[Upcoming] = []
+    for path in _UPCOMING:
+        announced: Callable[[Stay], list[Upcoming]] = import_string(path)
+        upcoming += announced(stay)
+    asked = {row.operation for row in rows if row.status in OPEN}
+    return Calls(rows, views, every, preparing, tuple(step for step in upcoming if step.operation not in asked))
 
 
 def _pace(stay: Stay, rows: list[TeleserviceCall], views: list[CallView], now: datetime) -> tuple[int | None, bool]:
@@ -95,6 +118,20 @@ def entries_of(stay: Stay, calls: Calls, since: datetime) -> list[Entry]:
     coverages = list(stay.patient.coverages.select_related("debtor"))
     entries = event_entries(stay, coverages)
     entries += [_call_entry(row, view, since) for row, view in zip(calls.rows, calls.views, strict=True)]
+    entries += [
+        Entry(
+            at=timezone.now(),
+            kind="call",
+            icon="circle-dashed",
+            bold=step.operation,
+            title=step.title[:1].lower() + step.title[1:],
+            tone="sys",
+            chip=f"Prévu {step.when}",
+            chip_tone="plan",
+            upcoming=True,
+        )
+        for step in calls.upcoming
+    ]
     for path in _SOURCES:
         source: Callable[[Stay], list[Entry]] = import_string(path)
         entries += source(stay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,7 +40,7 @@ class Beat:
 
 def _beat(request: HttpRequest) -> Beat:
     asked = request.GET.get("depuis", "")
-    since = datetime.fromtimestamp(int(asked), UTC) if asked.isdecimal() and len(asked) < 12 else timezone.now()
+    since = datetime.fromtimestamp(int(asked) / 1000, UTC) if asked.isdecimal() and len(asked) < 15 else timezone.now()
     return Beat(since, request.GET.get("vu", ""))
 
 
@@ -75,7 +76,8 @@ def _answer(
     mark = _mark(content) + standing
     if beat.shown == mark:
         return HttpResponse(status=204)
-    parameters = {"depuis": int(beat.since.timestamp()), "vu": mark} | query
+    # Milliseconds, rounded up: what was on the first drawing is never taken for news.
+    parameters = {"depuis": ceil(beat.since.timestamp() * 1000), "vu": mark} | query
     address = reverse(f"teleservices:{name}", args=[stay.iep])
     context |= {"stay": stay, "poll_url": f"{address}?{urlencode(parameters)}"}
     response = render(request, template, context)
@@ -95,7 +97,7 @@ def stay_calls(request: HttpRequest, iep: str) -> HttpResponse:
     said = {row.pk: row.finished_at is not None and row.finished_at >= since for row in calls.rows}
     lines = [(view, view.announcement if said[view.call_id] else "") for view in live]
     context = {"calls": calls, "lines": lines, "may_act": _may_act(request)}
-    content = (calls.every_s, calls.preparing, live)
+    content = (calls.every_s, calls.preparing, live, calls.upcoming)
     return _answer(request, "teleservices/stay_calls.html", "stay-calls", stay, calls, content, context)
 
 
@@ -117,7 +119,13 @@ def stay_timeline(request: HttpRequest, iep: str) -> HttpResponse:
         "page_url": reverse("admissions:stay", args=[iep]),
         "may_act": _may_act(request),
     }
-    content = (calls.every_s, calls.preparing, view, shown)
+    content = (
+        calls.every_s,
+        calls.preparing,
+        view,
+        [entry for entry in shown if not (entry.upcoming and entry.kind == "call")],
+        calls.upcoming,
+    )
     return _answer(
         request, "teleservices/stay_timeline.html", "stay-timeline", stay, calls, content, context, voir=view
     )

@@ -99,6 +99,10 @@ def card_grid_rows(request: HttpRequest, iep: str, card_id: int) -> HttpResponse
     return draw(request, "admissions/scan.html#rows", context)
 
 
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
 def _grid(kind: DebtorKind, fragment: str) -> dict[str, object]:
     found = list(search_debtors(fragment, kind)[: GRID_SHOWN + 1])
     if not found and fragment.isdigit():
@@ -113,11 +117,15 @@ def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
     """The agent says who pays for this card. Said twice, it is said once."""
     stay = stay_or_404(request, iep)
     card = get_object_or_404(Card, pk=card_id, patient=stay.patient_id)
-    debtor = get_object_or_404(Debtor, pk=request.POST.get("debtor") or 0)
+    fragment = request.POST.get("fragment", "")
+    debtor = Debtor.objects.filter(pk=_number(request.POST.get("debtor"))).first()
     try:
+        if debtor is None or not search_debtors(fragment).filter(pk=debtor.pk).exists():
+            # Enter came before the answers to what was typed: the marked line is not the one that was meant.
+            raise Refused("Cet organisme ne répond pas à ce que vous avez tapé.", todo="Choisissez dans la liste.")
         chosen = services.choose_debtor(stay, card, debtor, actor(request))
     except Refused as refused:
-        context = {"stay": stay, "card": card, "refused": refused, **_grid(DebtorKind.AMC, "")}
+        context = {"stay": stay, "card": card, "refused": refused, **_grid(DebtorKind.AMC, fragment)}
         return draw(request, "admissions/scan.html#grid", context, status=422)
     return acted(draw(request, "admissions/scan.html#chosen", {"stay": stay, "coverage": chosen}))
 
@@ -223,9 +231,10 @@ def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
     if request.method == "POST":
         form = DeclareForm(request.POST)
         if form.is_valid():
-            debtor = Debtor.objects.filter(pk=form.cleaned_data["debtor"], kind=debtor_kind, active=True).first()
+            fragment = request.POST.get("fragment", "")
+            debtor = search_debtors(fragment, debtor_kind).filter(pk=form.cleaned_data["debtor"]).first()
             if debtor is None:
-                form.add_error(None, "Cet organisme n’est plus en activité. Choisissez-en un autre.")
+                form.add_error(None, "Cet organisme ne répond pas à ce que vous avez tapé. Choisissez dans la liste.")
             else:
                 values = {name: form.cleaned_data[name] for name in ("valid_from", "valid_until", "member_number")}
                 try:
@@ -241,7 +250,7 @@ def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
     else:
         start = care_date(stay).replace(month=1, day=1)
         form = DeclareForm(initial={"valid_from": start, "valid_until": date(start.year, 12, 31)})
-    chosen = Debtor.objects.filter(pk=form["debtor"].value() or 0).first() if form.is_bound else None
+    chosen = Debtor.objects.filter(pk=_number(form["debtor"].value())).first() if form.is_bound else None
     context = {
         "stay": stay,
         "form": form,

@@ -189,7 +189,11 @@ def stay(request: HttpRequest, iep: str) -> HttpResponse:
 def summary(request: HttpRequest, iep: str) -> HttpResponse:
     """One sheet to print: who, where, what is covered, what is owed."""
     found = stay_or_404(request, iep)
-    return draw(request, "admissions/summary.html", stay_context(request, found) | {"now": timezone.now()})
+    return draw(
+        request,
+        "admissions/summary.html",
+        stay_context(request, found) | {"now": timezone.now(), "may_act": False, "may_ask": False},
+    )
 
 
 @needs(Action.ADMIT)
