@@ -52,18 +52,18 @@ class Group:
     chosen: bool
 
 
-def counters(worklists: Iterable[Worklist], user: User) -> list[Counter]:
+def counters(worklists: Iterable[Worklist], establishment_id: int) -> list[Counter]:
     """Each list with its bounded count and its oldest line: one query a list."""
-    return [counter(worklist, user) for worklist in worklists]
+    return [counter(worklist, establishment_id) for worklist in worklists]
 
 
-def counter(worklist: Worklist, user: User) -> Counter:
+def counter(worklist: Worklist, establishment_id: int) -> Counter:
     fields: dict[str, Any] = {"line_since": F(worklist.since)}
     wanted: dict[str, Any] = {"count": Count("pk"), "oldest": Min("line_since")}
     if amount := worklist.kind.amount_column:
         fields["line_amount"] = F(amount)
         wanted["amount"] = Sum("line_amount")
-    lines = worklist.select(user.establishment_id or 0).order_by().annotate(**fields).values("pk", *fields)
+    lines = worklist.select(establishment_id).order_by().annotate(**fields).values("pk", *fields)
     found = lines[: COUNTED + 1].aggregate(**wanted)
     return Counter(worklist, found["count"], found["oldest"], found.get("amount"))
 

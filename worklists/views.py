@@ -38,7 +38,7 @@ def _open_list(request: HttpRequest, slug: str) -> Worklist:
 def index(request: HttpRequest) -> HttpResponse:
     """Every list that this person may open, by step of the chain, with its count."""
     user: Any = request.user
-    found = counters(worklists_of(user), user)
+    found = counters(worklists_of(user), user.establishment_id or 0)
     steps = [
         {"label": Step(step).label, "counters": list(group)}
         for step, group in groupby(found, key=lambda one: one.worklist.step)

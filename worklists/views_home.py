@@ -30,7 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The home page of this person's roles. A role without work is told so, and since when."""
     user: Any = request.user
     establishment = user.establishment_id or 0
-    found = counters(worklists_for_home(user), user)
+    found = counters(worklists_for_home(user), establishment)
     todo = sum(one.count for one in found if not one.worklist.quiet)
     context: dict[str, Any] = {
         "today": timezone.localdate(),

@@ -268,7 +268,11 @@ def test_associations_wait_by_status(establishment) -> None:
 def test_no_list_is_left_without_a_line_to_show(person) -> None:
     scene.everything()
     user = person(Role.REFERENT)
-    empty = [counter.worklist.slug for counter in counters(all_worklists().values(), user) if not counter.count]
+    empty = [
+        counter.worklist.slug
+        for counter in counters(all_worklists().values(), user.establishment.pk)
+        if not counter.count
+    ]
     assert empty == []
 
 
@@ -282,7 +286,9 @@ def test_no_line_of_another_establishment_is_seen(person) -> None:
         "fichiers-en-quarantaine",
         "enregistrements-a-rapprocher",
     }
-    seen = {counter.worklist.slug for counter in counters(all_worklists().values(), user) if counter.count}
+    seen = {
+        counter.worklist.slug for counter in counters(all_worklists().values(), user.establishment.pk) if counter.count
+    }
     assert seen == shared
 
 

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,7 +18,7 @@ from tests.worklists import scene
 from worklists.overview import certificates, families, system_now
 from worklists.registry import all_worklists, worklists_for_home
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_cache")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("role", Role)
@@ -157,4 +156,3 @@ def test_the_first_call_of_the_day_is_looked_for_once(establishment) -> None:
     with CaptureQueriesContext(connection) as captured:
         system_now(establishment.pk)
     assert len(captured) == 3
-    cache.clear()
