@@ -49,7 +49,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_structlog",
-    "health_check",
     "django.contrib.postgres",
     "django.contrib.humanize",
     "django.contrib.auth",
