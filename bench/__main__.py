@@ -11,11 +11,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from bench.ground import Ground
+    from bench.measure import Row
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,16 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
     django.setup()
     from bench.ground import empty_database, ground
-    from bench.measure import Row, table
+    from bench.measure import table
 
     found: list[Row] = []
-    with empty_database(), tempfile.TemporaryDirectory(prefix="gap-bench-") as folder, ground(Path(folder)) as place:
-        for name, measure in _measures(options.rounds).items():
+    database = nullcontext() if options.prepared else empty_database()
+    with database, tempfile.TemporaryDirectory(prefix="gap-bench-") as folder, ground(Path(folder)) as place:
+        for name, measure in _measures(options.rounds, options.lines).items():
             if not options.only or name in options.only:
                 print(f"… {name}", file=sys.stderr, flush=True)
                 found += measure(place)
     print(table(found))
-    written = _write(found, options.rounds)
+    written = _write(found, options.rounds, options.results)
     print(f"\n{written.relative_to(Path.cwd()) if written.is_relative_to(Path.cwd()) else written}")
     missed = [row for row in found if row.held is False]
     return 1 if options.strict and missed else 0
@@ -43,30 +50,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="rounds of each measure (fewer where one is long)")
+    parser.add_argument("--lines", type=int, default=500, help="lines of the worklist that is measured")
     parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists"])
+    parser.add_argument("--prepared", action="store_true", help="the database is migrated already, and for this alone")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     return parser.parse_args(arguments)
 
 
-def _measures(rounds: int) -> dict[str, Callable]:  # type: ignore[type-arg]
+def _measures(rounds: int, lines: int) -> dict[str, Callable[[Ground], list[Row]]]:
     from bench import calls, cards, chain, lists, screens
 
     return {
         "cards": lambda place: cards.rows(rounds),
         "calls": lambda place: calls.rows(place, rounds),
         "chain": lambda place: chain.rows(place, rounds),
-        "screens": lambda place: screens.rows(place, rounds),
-        "lists": lists.rows,
+        "screens": lambda place: screens.rows(place, rounds, lines),
+        "lists": lambda place: lists.rows(place, min(lines, 50)),
     }
 
 
-def _write(found: Sequence[object], rounds: int) -> Path:
+def _write(found: Sequence[Row], rounds: int, folder: Path) -> Path:
     """One file a day and a time, never committed."""
     from bench.ground import processors
 
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now().astimezone()
-    path = RESULTS / f"{now:%Y-%m-%d-%Hh%Mm%S}.json"
+    path = folder / f"{now:%Y-%m-%d-%Hh%Mm%S}.json"
     content = {
         "at": now.isoformat(timespec="seconds"),
         "python": sys.version.split()[0],

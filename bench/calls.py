@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bench import people
-from bench.ground import Ground
+from bench.ground import Ground, gather_statistics
 from bench.measure import Row, against, in_turns
 from debtors.models import Debtor
 from teleservices import engine
@@ -36,6 +36,7 @@ def rows(place: Ground, rounds: int) -> list[Row]:
         present.append(people.admitted(debtor))
     people.deliver_all()
     before, after = [people.planned_idb(stay) for stay in planned], [people.planned_idb(stay) for stay in present]
+    gather_statistics()
     bare = BareZeep(place, _fields(before[0]))
     taken = in_turns(
         rounds,

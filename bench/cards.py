@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import count, islice
 
 import numpy as np
 import zxingcpp
@@ -19,8 +20,9 @@ MOST = 1.3
 
 def rows(rounds: int, scenes: int = 6) -> list[Row]:
     """Every photo once a round or in turn; only those that zxing-cpp alone can read, so that both do the same."""
-    photos = {seed: photo for seed in range(scenes * 3) if bare(photo := desk_scene(seed))}
-    seeds = list(photos)[:scenes]
+    readable = ((seed, photo) for seed in count() if bare(photo := desk_scene(seed)))
+    photos = dict(islice(readable, scenes))
+    seeds = list(photos)
     warm()
 
     def product(number: int) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from bench import people
 from bench.calls import bare_zeep
-from bench.ground import Ground, web, worker
+from bench.ground import Ground, gather_statistics, web, worker
 from bench.http import Connection
 from bench.measure import Row, Sample, in_turns, within
 
@@ -21,9 +21,10 @@ _PATIENCE_S = 30
 def rows(place: Ground, rounds: int) -> list[Row]:
     """A pre-admission is committed here; a program asks the REST API every 5 ms until its IDB is answered."""
     debtor = people.payer(place.simulator)
-    warm_up = 3
+    warm_up = 5
     patients = [people.covered_patient(debtor) for _ in range(rounds + warm_up)]
     bare = bare_zeep(place, debtor)
+    gather_statistics()
     with worker(place), web(place) as address, Connection(address, people.program()) as connection:
         answered: list[float] = []
 

@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -43,22 +43,33 @@ def empty_database() -> Iterator[None]:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
+def gather_statistics() -> None:
+    """As autovacuum does within a minute: PostgreSQL plans for the rows that are there, not for an empty table."""
+    with connection.cursor() as cursor:
+        cursor.execute("analyze")
+
+
 @contextmanager
-def ground(folder: Path, *, redis_url: str = "") -> Iterator[Ground]:
-    """Start the simulator and point this process at it. The database of this process is that of the others too."""
-    with SimulatorProcess(folder / "simulator") as simulator:
+def ground(folder: Path, *, simulator: SimulatorProcess | None = None) -> Iterator[Ground]:
+    """Start the simulator, unless one runs already, and point this process at it.
+
+    The database of this process is that of the others too.
+    """
+    with ExitStack() as stack:
+        if simulator is None:
+            simulator = stack.enter_context(SimulatorProcess(folder / "simulator"))
         usual = settings.TELESERVICES
         files = {name: str(path) for name, path in simulator.client_files.items()}
         settings.TELESERVICES = usual | {"directory_url": simulator.directory_url, **files}
         client.forget()
         try:
-            yield Ground(folder, simulator, _environment(simulator, folder, redis_url or settings.REDIS_URL))
+            yield Ground(folder, simulator, _environment(simulator, folder))
         finally:
             settings.TELESERVICES = usual
             client.forget()
 
 
-def _environment(simulator: SimulatorProcess, folder: Path, redis_url: str) -> dict[str, str]:
+def _environment(simulator: SimulatorProcess, folder: Path) -> dict[str, str]:
     names = {
         "directory_certificate": "DIRECTORY_CERTIFICATE",
         "directory_key": "DIRECTORY_KEY",
@@ -68,8 +79,8 @@ def _environment(simulator: SimulatorProcess, folder: Path, redis_url: str) -> d
     }
     return {
         "GAP_VAR_DIR": str(folder),
-        "DATABASE_URL": _database_url(),
-        "REDIS_URL": redis_url,
+        "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
         "SECRET_KEY": settings.SECRET_KEY,
         "FIELD_ENCRYPTION_KEY": settings.FIELD_ENCRYPTION_KEY,
         "BLIND_INDEX_KEY": settings.BLIND_INDEX_KEY,
@@ -78,7 +89,8 @@ def _environment(simulator: SimulatorProcess, folder: Path, redis_url: str) -> d
     }
 
 
-def _database_url() -> str:
+def database_url() -> str:
+    """Address of the database that this process is connected to, for another process."""
     parts = connection.settings_dict
     user = quote(str(parts["USER"] or ""), safe="")
     secret = f":{quote(str(parts['PASSWORD']), safe='')}" if parts["PASSWORD"] else ""

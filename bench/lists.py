@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -9,16 +11,17 @@ from django.urls import reverse
 
 from accounts.enums import Action, Role
 from bench import people
-from bench.ground import Ground
+from bench.ground import Ground, gather_statistics
 from bench.measure import Row
 from tests.worklists import scene
 from worklists.registry import all_worklists
 
 
-def rows(place: Ground, lines: int = 50) -> list[Row]:
-    """One row a list. A scene puts one line at least in each: one scene, then as many as `lines`."""
-    screens = _screens()
+def rows(place: Ground, lines: int = 50, most: int | None = None) -> list[Row]:
+    """One row a list (`most`: of the first ones only). A scene puts one line at least in each of them."""
+    screens = dict(islice(_screens().items(), most))
     _one_more_in_each()
+    gather_statistics()
     few = {path: _queries(client, path) for path, client in screens.items()}
     for _ in range(lines - 1):
         _one_more_in_each()

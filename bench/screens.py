@@ -12,7 +12,7 @@ from admissions.events import SYSTEM
 from admissions.models import AdmissionEvent, Patient, Stay
 from admissions.services import stays
 from bench import people
-from bench.ground import Ground, web
+from bench.ground import Ground, gather_statistics, web
 from bench.http import Connection, signed_in
 from bench.measure import Row, against, in_turns
 from debtors.models import Debtor
@@ -30,6 +30,7 @@ def rows(place: Ground, rounds: int, lines: int = 500) -> list[Row]:
     debtor = people.payer(place.simulator)
     stay = billed_stay(debtor)
     refusals(debtor, lines)
+    gather_statistics()
     referent = people.colleague(Role.REFERENT)
     # Name, address, goal: the two pages that people keep open have one.
     pages = [

@@ -1,0 +1,100 @@
+"""The bench itself, on sizes so small that its figures mean nothing: it must run, and say the truth of what it finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import calls, cards, lists, measure
+from bench.ground import Ground, database_url, ground
+from gap.supervisor.servers import EmbeddedRedis
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def sample(*values: float) -> measure.Sample:
+    return measure.Sample(values)
+
+
+def test_a_sample_tells_its_median_and_its_95th_percentile() -> None:
+    values = sample(*range(1, 101))
+    assert (values.median, values.p95) == (50.5, 95)
+    assert (sample(7).median, sample(7).p95) == (7, 7)
+
+
+def test_subjects_are_timed_in_turns_and_the_warm_up_counts_for_nothing() -> None:
+    order: list[tuple[str, int]] = []
+    taken = measure.in_turns(
+        3, [lambda number: order.append(("a", number)), lambda number: order.append(("b", number))], warm_up=1
+    )
+    assert order == [("b", -1), ("a", -1), ("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
+    assert [len(found.values) for found in taken] == [3, 3]
+
+
+def test_a_goal_is_held_or_missed_and_an_information_is_neither() -> None:
+    held = measure.against("un", sample(2.0), "base", sample(1.0), 2.5)
+    missed = measure.against("deux", sample(3.0), "base", sample(1.0), 2.5)
+    told = measure.against("trois", sample(3.0), "base", sample(1.0), None)
+    assert [row.held for row in (held, missed, told)] == [True, False, None]
+    assert measure.within("un", sample(150.0), 150).held is True
+    assert measure.within("un", sample(151.0), 150).held is False
+    text = measure.table([held, missed, told])
+    assert "tenu" in text and "manqué" in text and "3,00 ×" in text and "≤ 2,5 ×" in text
+
+
+def test_cards_are_measured() -> None:
+    direct, apart = cards.rows(2, scenes=1)
+    assert direct.ratio and direct.held is not None and apart.held is None
+
+
+@pytest.fixture
+def place(db, simulator, tmp_path: Path) -> Iterator[Ground]:
+    with ground(tmp_path, simulator=simulator) as found:
+        yield found
+
+
+def test_calls_are_measured_and_really_succeed(place: Ground) -> None:
+    simple, present, *queries = calls.rows(place, 2)
+    assert simple.n == 2 and simple.ratio and simple.held is not None and present.held is None
+    # Both transactions' BEGIN and COMMIT included.
+    assert [row.median for row in queries] == [16, 29]
+
+
+def test_lists_are_asked_for_one_line_and_for_more(place: Ground) -> None:
+    rows = lists.rows(place, 2, most=9)
+    assert len(rows) == 9
+    assert [row.name for row in rows if not row.held] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_whole_bench_runs_prints_and_writes(tmp_path: Path) -> None:
+    redis = EmbeddedRedis(tmp_path / "redis")
+    redis.launch(tmp_path / "redis.log")
+    redis.wait()
+    try:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "bench", "--prepared", "--rounds", "1", "--lines", "3"),
+                *("--only", "chain", "--only", "screens", "--results", str(tmp_path / "results")),
+            ],
+            cwd=ROOT,
+            env=os.environ
+            | {"DATABASE_URL": database_url(), "REDIS_URL": redis.url, "GAP_VAR_DIR": str(tmp_path / "var")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        assert redis.child is not None
+        redis.child.stop()
+    assert done.returncode == 0, done.stderr
+    assert "médiane" in done.stdout
+    (written,) = (tmp_path / "results").glob("*.json")
+    content = json.loads(written.read_text(encoding="utf-8"))
+    assert len(content["rows"]) == 7 and all(row["median"] > 0 for row in content["rows"])
