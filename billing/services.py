@@ -72,8 +72,14 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
     if stay.status not in (StayStatus.ADMITTED, StayStatus.DISCHARGED):
         return
     coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
-    if stay.status == StayStatus.ADMITTED and not (coverage and _may_simulate(stay, coverage)):
-        return
+    simulated: TeleserviceCall | None = None
+    if stay.status == StayStatus.ADMITTED:
+        # Whether a SIM may follow is told before the stay is priced, which takes longer than all of this.
+        if coverage is None or stay.kind in EXTERNAL_KINDS or not rights.rights_open(stay, coverage, timezone.now()):
+            return
+        simulated = _last_simulation(stay, coverage)
+        if simulated and _stands(simulated):
+            return
     try:
         lines = price(stay)
     except NotDecided:
@@ -83,7 +89,7 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
     if stay.status == StayStatus.DISCHARGED:
         _settle_content(stay, coverage, lines, event)
     elif coverage:
-        _simulate(stay, coverage, lines, event)
+        _simulate(stay, coverage, lines, simulated, event)
 
 
 def _last_simulation(stay: Stay, coverage: Coverage) -> TeleserviceCall | None:
@@ -95,19 +101,16 @@ def _last_simulation(stay: Stay, coverage: Coverage) -> TeleserviceCall | None:
     )
 
 
-def _may_simulate(stay: Stay, coverage: Coverage) -> bool:
-    """Told before the stay is priced, which takes longer than all of this."""
-    if stay.kind in EXTERNAL_KINDS or not rights.rights_open(stay, coverage, timezone.now()):
-        return False
-    last = _last_simulation(stay, coverage)
-    # Too many simulations: a référent looks at the triggers first.
-    stopped = last and last.status == CallStatus.REFUSED and last.disposition == Disposition.REFERENT
-    return not stopped and (last is None or last.status not in OPEN)
+def _stands(simulated: TeleserviceCall) -> bool:
+    """It is under way; or there were too many, and a référent looks at the triggers first."""
+    refused = simulated.status == CallStatus.REFUSED and simulated.disposition == Disposition.REFERENT
+    return refused or simulated.status in OPEN
 
 
-def _simulate(stay: Stay, coverage: Coverage, lines: list[Line], event: AdmissionEvent) -> None:
+def _simulate(
+    stay: Stay, coverage: Coverage, lines: list[Line], last: TeleserviceCall | None, event: AdmissionEvent
+) -> None:
     """SIM, again if what it was about has changed."""
-    last = _last_simulation(stay, coverage)
     digest = content_digest(lines)
     if last is None or last.parameters.get("content") != digest:
         planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
