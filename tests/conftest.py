@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
 
@@ -18,6 +19,12 @@ from tests.simulator_process import SimulatorProcess
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_collected(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Static files are the sources. WhiteNoise warns of a folder that is not there, in a live server too."""
+    django_settings.STATIC_ROOT = str(tmp_path_factory.mktemp("static"))
+
+
 @pytest.fixture(autouse=True)
 def _files_of_its_own(settings, tmp_path: Path) -> None:
     """No test writes among the files of another."""
@@ -28,8 +35,6 @@ def _files_of_its_own(settings, tmp_path: Path) -> None:
                 "OPTIONS": {"location": tmp_path / "files" / name, "base_url": None},
             }
         }
-    # Nothing is collected for tests, and WhiteNoise warns of a folder that is not there.
-    settings.STATIC_ROOT = str(tmp_path)
     # The rule is Argon2 in production; a test that signs in a hundred people need not pay for it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

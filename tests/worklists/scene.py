@@ -169,6 +169,7 @@ def an_engagement(stay: Stay, coverage: Coverage, amount: str = "210.40") -> Eng
     )
 
 
+@transaction.atomic
 def an_invoice(payer: str = Payer.AMC, status: str = InvoiceStatus.READY, *, stay: Stay | None = None, **fields: Any):
     """An invoice of a discharged stay with its bill, its line and, for an AMC, its engagement.
 
