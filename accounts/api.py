@@ -36,6 +36,8 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
     query_names: ClassVar[tuple[str, ...]] = ()
     parser_classes = [StrictJsonParser]
     metadata_class = None
+    # For a view that lists no model: the description asks for a queryset, and an empty one shows nothing.
+    queryset: Any = ApiClient.objects.none()
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     schema = Schema()
 

@@ -127,6 +127,7 @@ class MemberNumber(StrictSerializer):
 class CardViewSet(HospitalViewSet):
     scopes = {"create": Scope.CARDS_WRITE, "choose": Scope.CARDS_WRITE}
     keyed = {"create": Keyed.REQUIRED, "choose": Keyed.REQUIRED}
+    other_faults = {"create": (503,)}
     parser_classes = [StrictJsonParser, MultiPartParser]
     serializer_class = CardOutcomeBody
     queryset = Card.objects.none()
@@ -262,8 +263,15 @@ def _read_file(file: Any) -> tuple[str, str, bytes]:
     image = file.read()
     result = read_untrusted(image)
     if not result.decoded:
-        status = 503 if result.outcome is Outcome.BUSY else 422
-        raise Problem(status, result.message_fr, slug="card-unread", outcome=str(result.outcome), field="file")
+        busy = result.outcome is Outcome.BUSY
+        raise Problem(
+            503 if busy else 422,
+            result.message_fr,
+            slug="card-unread",
+            wait_s=2 if busy else None,
+            outcome=str(result.outcome),
+            field="file",
+        )
     return result.content, result.reader, image
 
 

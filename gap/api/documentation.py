@@ -54,6 +54,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Appels", "description": "Ce qui a été demandé aux organismes, essai par essai."},
         {"name": "Factures", "description": "Une facture par payeur ; rejets, corrections, paiements."},
         {"name": "Échanges", "description": "Fichiers envoyés et reçus, enregistrement par enregistrement."},
+        {"name": "Listes de travail", "description": "Ce qui attend une personne, compté puis ligne à ligne."},
         {"name": "Débiteurs", "description": "Fiches, et associations entre cartes et débiteurs."},
     ],
     "ENUM_NAME_OVERRIDES": {

@@ -1,7 +1,8 @@
 """How the description of the API is made: what every operation has in common is written once, here.
 
-A view may say `scopes` (scope of each action), `keyed_for(action)` (what a POST does of an idempotency key) and
-`conflicting` (actions that may answer 409); a view that says nothing is described without them.
+A view may say `scopes` (scope of each action), `keyed_for(action)` (what a POST does of an idempotency key),
+`conflicting` (actions that may answer 409) and `other_faults` (rarer statuses of an action); a view that says nothing
+is described without them.
 """
 
 from __future__ import annotations
@@ -118,5 +119,5 @@ class Schema(AutoSchema):
         if self._action() in getattr(self.view, "conflicting", ()):
             faults.append(409)
         if self.method != "GET":
-            faults.append(422)
-        return faults
+            faults += [413, 415, 422]
+        return sorted([*faults, *getattr(self.view, "other_faults", {}).get(self._action(), ())])

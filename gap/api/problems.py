@@ -33,10 +33,16 @@ TITLES = {
 
 
 class Problem(exceptions.APIException):
-    """A refusal with its French sentence. `slug` is a stable key for programs; `extra` members join the answer."""
+    """A refusal with its French sentence. `slug` is a stable key for programs; `extra` members join the answer.
 
-    def __init__(self, status: int, detail: str, *, slug: str = "refused", **extra: Any) -> None:
+    `wait_s`: seconds after which the demand may be sent again (`Retry-After`).
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, slug: str = "refused", wait_s: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(detail)
+        self.wait = wait_s
         self.status_code = status
         self.slug = slug
         self.extra = extra

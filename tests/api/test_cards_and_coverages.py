@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.utils import timezone
 
+from admissions.api import coverages
 from admissions.enums import CoverageSource
 from admissions.models import AdmissionEvent, Card, Coverage
-from debtors.datamatrix import CardFields, Convention, encode
+from debtors.datamatrix import CardFields, Convention, encode, sandbox
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
-from tests.api.conftest import ROOT
+from tests.api.conftest import ROOT, Program
 from tests.factories import AssociationFactory, DebtorFactory, FundFactory, StayFactory
 
 pytestmark = pytest.mark.django_db
@@ -117,11 +120,35 @@ def _image(text: str, kind: str) -> bytes:
     return content.getvalue()
 
 
+def _send(program: Program, where: str, file: SimpleUploadedFile, key: str) -> HttpResponse:
+    """As a program does: while the reader is busy, the same demand again, with the same key."""
+    for _ in range(6):
+        file.seek(0)
+        response = program.client.post(f"{ROOT}{where}/cards", {"file": file}, headers={"idempotency-key": key})
+        if response.status_code != 503:
+            break
+        assert int(response["retry-after"]) > 0
+    return response
+
+
+def test_a_busy_reader_says_to_come_back_and_keeps_no_answer(program, where, monkeypatch) -> None:
+    file = SimpleUploadedFile("carte.png", _image(card_text(AssociationFactory().debtor.amc_number), "PNG"))
+    address, headers = f"{ROOT}{where}/cards", {"idempotency-key": "occupé".encode().hex()}
+    # The real reader, with no time to wait for its turn.
+    monkeypatch.setattr(coverages, "read_untrusted", partial(sandbox.read_untrusted, deadline_s=0.05))
+    with sandbox._lock:
+        busy = program.client.post(address, {"file": file}, headers=headers)
+    assert (busy.status_code, busy["retry-after"]) == (503, "2")
+    assert busy["content-type"] == "application/problem+json"
+    monkeypatch.undo()
+    assert _send(program, where, file, headers["idempotency-key"]).status_code == 201
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "PDF"])
 def test_an_image_of_a_card_is_read_and_kept(program, where, tmp_path: Path, kind: str) -> None:
     debtor = AssociationFactory().debtor
     file = SimpleUploadedFile(f"carte.{kind.lower()}", _image(card_text(debtor.amc_number), kind))
-    response = program.client.post(f"{ROOT}{where}/cards", {"file": file}, headers={"idempotency-key": f"image-{kind}"})
+    response = _send(program, where, file, f"image-{kind}")
     answer = response.json()
     assert (response.status_code, answer["outcome"]) == (201, "covered"), answer
     card = Card.objects.get()
@@ -132,7 +159,7 @@ def test_an_image_of_a_card_is_read_and_kept(program, where, tmp_path: Path, kin
 def test_an_image_without_a_card_is_refused_with_what_to_do(program, where) -> None:
     def send(content: bytes, key: str) -> dict[str, object]:
         file = SimpleUploadedFile("carte.png", content, content_type="image/png")
-        response = program.client.post(f"{ROOT}{where}/cards", {"file": file}, headers={"idempotency-key": key})
+        response = _send(program, where, file, key)
         assert response.status_code == 422, response.content
         return response.json()
 
