@@ -249,7 +249,7 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
 
 def _fitting(model: type[Model], name: str, text: str) -> str:
     """A label cut to its column: an engagement is never lost for a long name."""
-    return text[: model._meta.get_field(name).max_length]
+    return text[: getattr(model._meta.get_field(name), "max_length", None)]
 
 
 def apply_cancellation(call: TeleserviceCall, at: datetime) -> None:

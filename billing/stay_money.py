@@ -84,10 +84,11 @@ def estimate_of(stay: Stay) -> ShownEstimate:
     last = stay.estimates.select_related("call").prefetch_related("lines").first() if coverage else None
     if (
         last
+        and coverage
         and last.coverage_id == coverage.pk
         and last.call
         and last.call.parameters.get("content") == content_digest(lines)
-    ):  # type: ignore[union-attr]
+    ):
         return _confirmed(last)
     return _provisional(stay, lines, coverage, last)
 

@@ -128,7 +128,7 @@ def exchange(request: HttpRequest, pk: int) -> HttpResponse:
 def exchange_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The file itself, always to be saved, never shown: it holds personal data."""
     file = get_object_or_404(ExchangeFile, pk=pk)
-    if not file.file or not file.file.storage.exists(file.file.name):
+    if not file.file or not file.file.storage.exists(str(file.file.name)):
         raise Http404
     response = FileResponse(
         file.file.open("rb"), as_attachment=True, filename=file.name, content_type="application/octet-stream"

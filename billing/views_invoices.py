@@ -99,8 +99,8 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
             following = services.correct_and_resend(
                 found.pk,
                 form.cleaned_data["note"],
-                Actor(request.user),
-                version=form.cleaned_data["version"],  # type: ignore[arg-type]
+                Actor(request.user),  # type: ignore[arg-type]
+                version=form.cleaned_data["version"],
             )
         except Refused as refusal:
             tell(form, refusal)
@@ -184,14 +184,14 @@ def _page(
     refused: str = "",
 ) -> HttpResponse:
     user: Any = request.user
-    lines = list(found.lines.all())
+    lines: list[Any] = list(found.lines.all())
     for line in lines:
         # What the line leaves to who is not named in it.
         line.rest = line.total - line.amo_share - (line.amount if found.payer != Payer.AMO else 0)
-    family = family_of(found)
+    family: list[Any] = family_of(found)
     for one in family:
         one.chip = views_words.chip(one)
-    parts = siblings(found)
+    parts: list[Any] = list(siblings(found))
     for part in parts:
         part.chip = views_words.chip(part)
     rejected = found.status == InvoiceStatus.REJECTED

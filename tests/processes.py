@@ -35,10 +35,14 @@ def run_together(script: str, count: int, *, seconds: float = 60, **environment:
     user = database["USER"] or ""
     secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     port = f":{database['PORT']}" if database["PORT"] else ""
-    environment = os.environ | environment | {
-        "DATABASE_URL": f"postgres://{user}{secret}@{host}{port}/{database['NAME']}",
-        "DJANGO_SETTINGS_MODULE": "gap.settings",
-    }
+    environment = (
+        os.environ
+        | environment
+        | {
+            "DATABASE_URL": f"postgres://{user}{secret}@{host}{port}/{database['NAME']}",
+            "DJANGO_SETTINGS_MODULE": "gap.settings",
+        }
+    )
     start = time.time() + 2.5
     running = [
         subprocess.Popen(

@@ -200,7 +200,7 @@ def debtors(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
     if not path:
         return []
     few = worklist.select(user.establishment_id or 0).order_by().values(path)[:COUNTED]
-    model = worklist.kind.model._meta.get_field(path).related_model
+    model: Any = worklist.kind.model._meta.get_field(path).related_model
     rows = model._default_manager.filter(pk__in=few).order_by("name").values_list("pk", "name")[:SHOWN_OPTIONS]
     return [Choice(str(pk), name, pk == asked.debtor) for pk, name in rows]
 

@@ -164,7 +164,7 @@ def families(establishment_id: int) -> list[FamilyLine]:
     )
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["family"], []).append(row)
+        found.setdefault(row["family"], []).append(dict(row))
     waiting = querysets.away(establishment_id).aggregate(count=Count("pk"), oldest=Min("planned_at"))
     if waiting["count"]:
         found[Family.UNAVAILABLE] = [waiting | {"return_code": ""}]

@@ -77,7 +77,7 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(back)
     context = list_context(found, query, request.user, outcomes, deed)  # type: ignore[arg-type]
     # The links of the fragment are those of the list's own address.
-    request.GET = query
+    request.GET = query  # type: ignore[assignment]
     return render(request, "worklists/list.html#part", context | {"refreshed": True})
 
 

@@ -45,10 +45,11 @@ def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
         )
         .order_by("operation")
     )
-    for row in recent:
+    operations: list[dict[str, Any]] = [dict(row) for row in recent]
+    for row in operations:
         row["median_s"] = row["median"] / 1000 if row["median"] is not None else None
     away = querysets.away(user.establishment_id or 0).filter(debtor=debtor)
-    context = {"debtor": debtor, "operations": recent, "away": away.order_by("not_before").first()}
+    context = {"debtor": debtor, "operations": operations, "away": away.order_by("not_before").first()}
     return render(request, "worklists/debtor_calls.html", context)
 
 

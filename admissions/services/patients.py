@@ -85,7 +85,9 @@ def correct_patient(patient_id: int, traits: Traits, actor: Actor, *, version: i
         patient.save()
         _index_names(patient)
         if before != after or nir_before != patient.nir_index:
-            for stay in patient.stays.filter(status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED]):
+            for stay in patient.stays.filter(
+                status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED]
+            ):
                 record_event(stay, EventKind.PATIENT_CORRECTED, actor)
     return patient
 

@@ -78,7 +78,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "other_day": "" if day == today else f"&jour={day:%d/%m/%Y}",
         "late": sum(row.late_minutes > 0 for row in rows),
         "hours": hours(rows, timezone.localtime() if day == today else None),
-        "current": _current(page.object_list),
+        "current": _current(list(page.object_list)),
         "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
         "embedded": False,
     }

@@ -61,7 +61,8 @@ def _room(stay: Stay, values: dict[str, Any], who: Actor, _version: int) -> obje
 def _end_room(stay: Stay, values: dict[str, Any], who: Actor, _version: int) -> object:
     room = open_room(stay)
     if room is not None and values["ends_on"] < room.starts_on:
-        return desk.stop_request(stay.pk, RequestCode.SINGLE_ROOM, who, values["ends_on"])
+        desk.stop_request(stay.pk, RequestCode.SINGLE_ROOM, who, values["ends_on"])
+        return None
     return stays.end_request(room.pk, values["ends_on"], who) if room is not None else None
 
 

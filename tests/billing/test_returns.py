@@ -179,9 +179,7 @@ def test_an_altered_file_is_quarantined_and_nothing_of_it_is_applied(simulator) 
     assert told.file.status == FileStatus.QUARANTINED and not Payment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\x00\xff" * 500, b"Bonjour,\nvoici le fichier.\n", b"000" + b" " * 125]
-)
+@pytest.mark.parametrize("content", [b"", b"\x00\xff" * 500, b"Bonjour,\nvoici le fichier.\n", b"000" + b" " * 125])
 def test_a_file_that_is_none_of_ours_is_kept_aside_without_a_crash(simulator, content: bytes) -> None:
     told = returns.import_file("bizarre.txt", content)
     assert told.file.status == FileStatus.QUARANTINED

@@ -43,9 +43,9 @@ def move(model: type[models.Model], field: str, values: Mapping[int, datetime | 
     """Write one instant (or day) column of many rows, in one statement; nothing else of a row changes."""
     if not values:
         return
-    column = model._meta.get_field(field)
+    column: models.Field[Any, Any] = model._meta.get_field(field)  # type: ignore[assignment]
     kind = "date" if column.get_internal_type() == "DateField" else "timestamptz"
-    table, name = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(column.column)
+    table, name = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name(str(column.column))
     with connection.cursor() as cursor:
         cursor.execute(
             f"update {table} as t set {name} = v.at from unnest(%s::bigint[], %s::{kind}[]) as v(pk, at) where t.id = v.pk",  # noqa: S608

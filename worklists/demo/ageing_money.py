@@ -131,7 +131,8 @@ class MoneyAgeing:
     def _age_closings(self) -> None:
         last: dict[int, datetime] = {}
         for stay, at in Invoice.objects.filter(settled_at__isnull=False).values_list("stay_id", "settled_at"):
-            last[stay] = max(last.get(stay, at), at)
+            if at is not None:
+                last[stay] = max(last.get(stay, at), at)
         found = AdmissionEvent.objects.filter(kind=EventKind.STAY_CLOSED).values_list("pk", "stay_id")
         closings = {pk: last[stay] for pk, stay in found if stay in last}
         for field in ("created_at", "occurred_at"):

@@ -48,7 +48,7 @@ class Chain:
         global _performer
         _performer = self._performer
         # Nobody listens yet: wake-ups go nowhere, and the rows are found below. The worker starts with an empty queue.
-        app.conf.broker_url = "memory://localhost/"
+        app.conf.broker_url = "memory://localhost/"  # type: ignore[misc]  # read-only for the stubs alone
         # A connection is not shared by a fork. No commit waits for the disk: an interrupted loading starts again.
         self._reconnect({"options": "-c synchronous_commit=off"})
         self._pool = ProcessPoolExecutor(
@@ -61,7 +61,7 @@ class Chain:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
         self._reconnect({})
-        app.conf.broker_url = settings.CELERY_BROKER_URL
+        app.conf.broker_url = settings.CELERY_BROKER_URL  # type: ignore[misc]
 
     def each(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call this method of the performer with each of these arguments, in any order. Raises RuntimeError."""

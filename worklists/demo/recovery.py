@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 
-from django.conf import settings
+from django.core.files.storage import storages
 from django.utils import timezone
 
 from accounts.enums import Role
@@ -40,7 +40,7 @@ class Recovery:
     def __init__(self, hospital: Hospital, rng: Random) -> None:
         self._hospital = hospital
         self._rng = rng
-        self._folder = Path(settings.STORAGES["exchange"]["OPTIONS"]["location"])
+        self._folder = Path(storages["exchange"].path(""))
         self._troubles = _troubles()
         #: Lot → when its money came, or will.
         self.paid_at: dict[int, datetime] = {}
@@ -147,7 +147,7 @@ def _lot_ids() -> list[int]:
 
 def _troubles() -> list[tuple[int, dict[str, object]]]:
     """Age in days → what goes wrong in the transport that day, the oldest first: each happens once."""
-    rejected = [
+    rejected: list[tuple[int, dict[str, object]]] = [
         (age, {"reject_next": {"code": code, "label": label}})
         for age, (code, label) in zip((52, 47, 41, 36, 30, 25, 21, 18, 15, 13), _REJECTIONS * 3, strict=False)
     ]
