@@ -33,14 +33,10 @@ def run(runtime: Runtime, port: int) -> None:
         )
     runtime.start_servers()
     create_development_pki(runtime.var / "pki")
-    simulator = launch_simulator(runtime)
-    runtime.manage("migrate", "--verbosity", "0")
-    wait_for_simulator(runtime, simulator)
-    if (runtime.var / "loaded").exists():
-        runtime.manage("load_demo", "--today")
-    else:
+    wait_for_simulator(runtime, launch_simulator(runtime))
+    if not (runtime.var / "loaded").exists():
         print("Chargement de l’hôpital de démonstration (une seule fois, une à deux minutes)…", flush=True)
-        runtime.manage("load_demo")
+    runtime.manage("load_demo", "--start")
     start_workers(runtime)
     start_web(runtime, port)
     print(_welcome(runtime, port, time.monotonic() - started), flush=True)

@@ -151,9 +151,6 @@ class Acts:
                 coverage.choose_debtor(stay, outcome.card, self._another_debtor(cover.chosen), actor)
             elif outcome.needs_choice and cover.way not in ("unread", "expired"):
                 coverage.choose_debtor(stay, outcome.card, self._hospital.debtors[cover.chosen], actor)
-            # Learnt that day: a card read for a care of that day is answered by it.
-            day = timezone.localdate(min(script.preadmitted_at, script.arrival)) - timedelta(days=1)
-            DatamatrixAssociation.objects.filter(valid_from__gt=day).update(valid_from=day)
 
     def _another_debtor(self, code: str) -> Debtor:
         """The neighbour in the grid, of the same operator when there is one."""

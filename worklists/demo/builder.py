@@ -25,7 +25,7 @@ _REJECTED_KEPT = 5
 
 
 def build(size: int, say: Callable[[str], None]) -> list[Script]:
-    """Build a hospital of about `size` stays (500: the full one) and return what was planned for each.
+    """Build a hospital of about `size` stays (500: the full one; 0: nobody) and return what was planned for each.
 
     Needs an empty migrated database, and the simulator running with its exchange folder. Raises RuntimeError when the
     chain does not come to rest.
@@ -39,8 +39,10 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
 
     establishment = places.build()
     logins.issue(establishment)
-    scripts = Casting(rng, now).stays(read_plots(size))
+    scripts = Casting(rng, now).stays(read_plots(size)) if size else []
     step(f"{places.NAME} : {len(scripts)} séjours à faire vivre")
+    if not scripts:
+        return scripts
     hospital = Hospital(establishment, rng, now)
     recovery = Recovery(hospital, rng)
     acts = Acts(hospital, scripts)

@@ -25,13 +25,13 @@ def add_arrivals(establishment: Establishment, size: int) -> int:
     """Plan the arrivals that today and tomorrow lack, for people already known. Returns how many. Moves nothing."""
     now = timezone.now()
     day = timezone.localdate(now)
-    plots = read_plots(size)
+    plots = read_plots(size) if size else []
     added = 0
     for offset in (0, 1):
         wanted = sum(plot.count for plot in plots if plot.first_day == plot.last_day == offset)
         missing = wanted - arrivals(establishment.pk, day + timedelta(days=offset)).count()
         # A few arrivals more or less are a hospital's life; a day that is empty is not.
-        if missing > wanted // 2:
+        if wanted and missing > wanted // 2:
             added += _fill(establishment, day + timedelta(days=offset), missing, now)
     return added
 

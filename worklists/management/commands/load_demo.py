@@ -16,30 +16,36 @@ from worklists.demo import logins, places, today
 from worklists.demo.builder import build
 from worklists.demo.plots import FULL_SIZE
 
-# Fewer could not show every state.
-_SMALLEST = 20
-
 
 class Command(BaseCommand):
     help = "Charge l’hôpital de démonstration ; avec --today, ajoute les arrivées du jour et du lendemain."
+    # They would import every screen; the web server makes them soon enough.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--today", action="store_true", help="seulement les arrivées du jour et du lendemain")
+        chosen = parser.add_mutually_exclusive_group()
+        chosen.add_argument("--today", action="store_true", help="seulement les arrivées du jour et du lendemain")
+        chosen.add_argument(
+            "--start",
+            action="store_true",
+            help="migre la base, charge l’hôpital s’il ne l’est pas, sinon comme --today",
+        )
         parser.add_argument(
             "--size",
             type=int,
             default=int(os.environ.get("GAP_DEMO_SIZE", FULL_SIZE)),
-            help=f"nombre de séjours, environ (variable GAP_DEMO_SIZE ; {FULL_SIZE} par défaut)",
+            help=f"nombre de séjours, environ (variable GAP_DEMO_SIZE ; {FULL_SIZE} par défaut ; 0 : un hôpital vide)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("La démonstration ne se charge pas sur une installation de production.")
-        size = max(options["size"], _SMALLEST)
-        if options["today"]:
-            self._add_today(size)
+        if options["start"]:
+            call_command("migrate", verbosity=0)
+        if options["today"] or (options["start"] and loaded().exists()):
+            self._add_today(options["size"])
         else:
-            self._load(size)
+            self._load(options["size"])
 
     def _load(self, size: int) -> None:
         if not settings.TELESERVICES["directory_url"]:
