@@ -165,7 +165,9 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(start, tmp_path: Pa
 def test_a_command_beside_the_servers_gives_its_status_and_leaves_nothing(start) -> None:
     beside = start("with", "--scratch", "--", sys.executable, "-c", "import sys; sys.exit(7)")
     assert beside.process.wait(START_S) == 7
-    slow = start("with", "--scratch", "--", sys.executable, "-c", "import time; print('là', flush=True); time.sleep(99)")
+    slow = start(
+        "with", "--scratch", "--", sys.executable, "-c", "import time; print('là', flush=True); time.sleep(99)"
+    )
     slow.wait_for("là")
     family = slow.family()
     assert slow.stop(signal.SIGTERM) == 128 + signal.SIGTERM
