@@ -73,7 +73,7 @@ def _prepare(debtor_id: int, establishment_id: int, dre_address: str) -> Exchang
         name=f"DRE-ES-{header.amc_number}-{number}.txt",
         content_digest=hashlib.sha256(body).hexdigest(),
         lot_number=number,
-        recipient=header.dre_address or header.amc_number,
+        recipient=(header.dre_address or header.amc_number)[:80],
         status=FileStatus.PREPARED,
         invoice_count=summary.invoice_count,
         amount=summary.total,
@@ -158,7 +158,7 @@ def _header(number: str, invoice: Invoice) -> LotHeader:
         finess_site=establishment.finess_site,
         created_at=timezone.localtime(),
         dre_address=invoice.engagement.dre_address,
-        dre_recipient=invoice.engagement.dre_recipient,
+        dre_recipient=invoice.engagement.dre_recipient[:20],
     )
 
 
