@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Every process waits for the same instant, so that they truly meet.
+# Every process says that it is ready and waits for the word, so that they truly meet.
 _PROLOGUE = """
 import os, sys, time
 import django
@@ -19,7 +20,8 @@ django.setup()
 from django.db import connection, transaction
 connection.ensure_connection()
 rank = int(sys.argv[1])
-time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+print("ready", flush=True)
+sys.stdin.readline()
 """
 
 
@@ -28,8 +30,6 @@ def run_together(script: str, count: int, *, seconds: float = 60, **environment:
 
     Raises AssertionError with the error of the first that failed.
     """
-    import time
-
     database = connection.settings_dict
     host = database["HOST"].replace("/", "%2F")
     user = database["USER"] or ""
@@ -43,18 +43,27 @@ def run_together(script: str, count: int, *, seconds: float = 60, **environment:
             "DJANGO_SETTINGS_MODULE": "gap.settings",
         }
     )
-    start = time.time() + 2.5
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", _PROLOGUE + script, str(rank), str(start)],
+            [sys.executable, "-c", _PROLOGUE + script, str(rank)],
             cwd=ROOT,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for rank in range(count)
     ]
+    for process in running:
+        assert process.stdout is not None
+        # A process that failed says nothing here, and its error below.
+        process.stdout.readline()
+    for process in running:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write("go\n")
+            process.stdin.flush()
     outputs = []
     for process in running:
         output, errors = process.communicate(timeout=seconds)
