@@ -239,18 +239,19 @@ class Acts:
         mode = DischargeMode.TRANSFER if transferred else DischargeMode.HOME
         stays.discharge(script.stay_id, script.exit, mode, actor)
 
-    def correct(self) -> None:
-        """Exits typed wrong, then right: the engagement is cancelled and asked again by itself."""
-        for script in self._scripts:
-            if script.corrected_at is None or script.exit is None:
-                continue
+    def correct(self, leaving: list[Script]) -> None:
+        """Exits typed wrong, then right before any invoice left: the engagement is cancelled and asked again."""
+        wrong = [script for script in leaving if script.corrected_at is not None]
+        for script in wrong:
+            assert script.exit is not None
             stay = Stay.objects.get(pk=script.stay_id)
             exit_at = script.exit - timedelta(days=1)
             stays.correct_discharge(
                 script.stay_id, exit_at, DischargeMode.HOME, self._desk(script), version=stay.version
             )
             script.exit = exit_at
-        self._chain.settle()
+        if wrong:
+            self._chain.settle()
 
     def withdraw_identities(self) -> None:
         """A NIR found doubtful after the engagement: the invoice can't be written until a right one comes."""

@@ -73,10 +73,11 @@ def _live(acts: Acts, recovery: Recovery, scripts: list[Script], step: Callable[
     leaving = sorted((script for script in scripts if script.exit), key=_exit_day)
     sent_until = _exit_day(leaving[-1]) if leaving else date.max
     for day, those in groupby(leaving, key=_exit_day):
-        acts.discharge(list(those))
+        gone = list(those)
+        acts.discharge(gone)
+        acts.correct(gone)
         if day < sent_until:
             recovery.send(day)
-    acts.correct()
     acts.withdraw_identities()
     step("sorties, engagements, factures envoyées")
     recovery.resend_rejected(_REJECTED_KEPT)
