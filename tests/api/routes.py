@@ -54,6 +54,8 @@ TABLE: dict[tuple[str, str], Scope] = {
     ("GET", "exchange-files"): I_R,
     ("GET", "exchange-files/<pk>"): I_R,
     ("GET", "exchange-files/<pk>/records"): I_R,
+    ("GET", "worklists"): Scope.WORKLISTS_READ,
+    ("GET", "worklists/<slug>/items"): Scope.WORKLISTS_READ,
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
