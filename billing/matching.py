@@ -31,7 +31,7 @@ def match_record(record_id: int, number: str, user: User) -> ExchangeRecord:
         return record
     if record.status != RecordStatus.UNMATCHED:
         raise Refused(
-            f"Cette ligne est « {record.get_status_display()} » : il n’y a plus rien à rapprocher.",
+            f"Cette ligne est « {record.get_status_display()} » : il n’y a plus rien à rapprocher.",
             todo="Rechargez la page.",
         )
     invoice = _invoice(number, user)
@@ -65,7 +65,7 @@ def _pay(record: ExchangeRecord, invoice: Invoice) -> None:
     assert record.amount is not None
     if invoice.status not in _EXPECTING:
         raise Refused(
-            f"La facture {invoice.number} est « {invoice.get_status_display()} » : aucun paiement n’était attendu.",
+            f"La facture {invoice.number} est « {invoice.get_status_display()} » : aucun paiement n’était attendu.",
             todo="Choisissez une autre facture.",
             field="number",
         )
@@ -98,7 +98,7 @@ def _pay(record: ExchangeRecord, invoice: Invoice) -> None:
 def _reject(record: ExchangeRecord, invoice: Invoice) -> None:
     if invoice.status not in _REJECTABLE:
         raise Refused(
-            f"La facture {invoice.number} est « {invoice.get_status_display()} » : elle ne peut plus être rejetée.",
+            f"La facture {invoice.number} est « {invoice.get_status_display()} » : elle ne peut plus être rejetée.",
             todo="Choisissez une autre facture.",
             field="number",
         )

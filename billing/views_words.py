@@ -132,7 +132,7 @@ def _rejected(invoice: Invoice) -> Sentences:
     return Sentences(
         f"Rejetée le {short_date(invoice.rejected_at)} : {code}{label}.",
         "Rien : une facture rejetée ne repart jamais sans que quelqu’un ait vu pourquoi.",
-        "La donnée est corrigée : « Corriger et renvoyer ». C’est l’engagement qui est faux : « Recalculer ».",
+        "La donnée est corrigée : « Corriger et renvoyer ». C’est l’engagement qui est faux : « Recalculer ».",
         "ban",
     )
 

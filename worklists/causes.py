@@ -65,4 +65,4 @@ def words_of_cause(cause: str) -> tuple[str, str]:
             "Message refusé par l’organisme",
             "Le service répond par une faute technique : signalez-la à l’éditeur avec l’heure, puis relancez.",
         )
-    return (f"Cause technique « {cause} »", "Signalez-la à l’éditeur avec l’heure de l’appel, puis relancez.")
+    return (f"Cause technique « {cause} »", "Signalez-la à l’éditeur avec l’heure de l’appel, puis relancez.")

@@ -21,6 +21,7 @@ function moveRadio(list, step) {
   const here = all.findIndex((radio) => radio.checked);
   const next = all[Math.min(Math.max(here + step, 0), all.length - 1)];
   next.checked = true;
+  list.dataset.touched = "on";
   next.closest("label")?.scrollIntoView({ block: "nearest" });
   return true;
 }
@@ -63,7 +64,30 @@ function onKeydown(event) {
   }
 }
 
+/** New answers come: the line that the person had marked stays marked, if it is still there. */
+let marked = null;
+
+function rememberMark({ detail }) {
+  const list = detail.target?.matches?.("[role=radiogroup]") ? detail.target : null;
+  marked = list?.dataset.touched === "on" ? (radios(list).find((radio) => radio.checked)?.value ?? null) : null;
+}
+
+function restoreMark({ detail }) {
+  if (marked === null || !detail.elt?.matches?.("[role=radiogroup]")) return;
+  const same = radios(detail.elt).find((radio) => radio.value === marked);
+  marked = null;
+  if (!same) return;
+  same.checked = true;
+  detail.elt.dataset.touched = "on";
+}
+
 document.addEventListener("keydown", onKeydown);
+document.addEventListener("htmx:beforeSwap", rememberMark);
+document.addEventListener("htmx:afterSettle", restoreMark);
+document.addEventListener("change", ({ target }) => {
+  const list = target.matches?.("input[type=radio]") && target.closest("[role=radiogroup]");
+  if (list) list.dataset.touched = "on";
+});
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.elt.matches?.("[data-pick-field]")) detail.elt.dataset.asked = detail.elt.value;
 });

@@ -119,7 +119,7 @@ WORKLISTS = (
         since="rejected_at",
         happened="L’organisme a rejeté la facture ; le code et son libellé sont sur la ligne.",
         system="Rien : une facture rejetée ne repart jamais sans que quelqu’un ait vu pourquoi.",
-        you="Ouvrez-la : « Corriger et renvoyer », ou « Annuler l’engagement et recalculer ».",
+        you="Ouvrez-la : « Corriger et renvoyer », ou « Annuler l’engagement et recalculer ».",
         grouping=Grouping("code", "rejection_code", "Par motif", words=_rejection_words),
     ),
     Worklist(
