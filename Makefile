@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := PYTHONPATH=.tools $(PYTHON) -m uv
 RUN := .venv/bin/python
 
-.PHONY: demo demo-reset test journey bench quality lock vendor clean install
+.PHONY: test-browser demo demo-reset test journey bench quality lock vendor clean install
 
 install: .venv/.installed
 
@@ -25,6 +25,9 @@ demo-reset: install ## The same, from an empty hospital
 
 test: install ## The whole suite
 	$(RUN) -m gap.supervisor --var .var/test with --scratch -- .venv/bin/pytest -n 2
+
+test-browser: install ## Whole journeys in Chromium, with scanner key strokes and axe on every screen
+	$(RUN) -m gap.supervisor --var .var/browser with --scratch -- .venv/bin/pytest -o addopts="--strict-markers -ra" tests/browser
 
 journey: install ## From a scanned card to a paid invoice, without a browser
 	@$(RUN) -m gap.supervisor --var .var/journey with --scratch -- $(RUN) -m bench.journey

@@ -1,0 +1,75 @@
+"""Tabs of a real Chromium that remember what went wrong in them, and what axe says of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import User
+
+AXE = Path(settings.BASE_DIR) / "tests/vendor/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What a browser says of a refusal that a test asks for on purpose (404, 409, 422).
+_EXPECTED = ("Failed to load resource", "Response Status Error Code")
+
+
+@pytest.fixture
+def open_page(browser: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
+    """Open a tab, signed in as somebody, `width` pixels wide. At the end: no error, no refused source, no other host."""
+    contexts: list[Any] = []
+    problems: list[str] = []
+    host = urlsplit(live_server.url).netloc
+
+    def open_one(user: User | None = None, *, width: int = 1366, height: int = 768) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale="fr-FR",
+            timezone_id="Europe/Paris",
+            base_url=live_server.url,
+        )
+        contexts.append(context)
+        if user:
+            client = Client()
+            client.force_login(user)
+            cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+        page.on("console", lambda line: note(page, line))
+        page.on("request", lambda request: same_host(request.url))
+        return page
+
+    def note(page: Any, line: Any) -> None:
+        if line.type == "error" and not line.text.startswith(_EXPECTED):
+            problems.append(f"{page.url}: {line.text}")
+
+    def same_host(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.netloc != host:
+            problems.append(f"request to another host: {url}")
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds on a page: one line a violation, with the first elements at fault."""
+    page.evaluate("source => (0, eval)(source)", AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    return [
+        f"{violation['id']}: {[node['html'][:160] for node in violation['nodes'][:3]]}"
+        for violation in found["violations"]
+    ]
+
+
+def scrolls_sideways(page: Any) -> bool:
+    """Whether the page itself scrolls sideways: only tables may, inside their panel."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))

@@ -1,0 +1,139 @@
+"""Every screen, with data, at the width of a workstation and at 200 % zoom: nothing for axe, no error, no other host.
+
+SHOTS=<folder> keeps a picture of each screen.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.enums import PERMISSIONS, Role
+from admissions.models import Card
+from billing.enums import InvoiceStatus, Payer
+from debtors.enums import AssociationStatus
+from tests.accounts.test_views_roles import GUARDED, address
+from tests.browser.tabs import open_page as open_page
+from tests.browser.tabs import scrolls_sideways, violations
+from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
+from tests.worklists import scene
+from worklists.registry import all_worklists
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+WIDTHS = (1366, 683)
+
+
+@pytest.fixture
+def world(establishment) -> SimpleNamespace:
+    """A hospital with something on every screen."""
+    scene.everything()
+    unit = UnitFactory(code="2210", name="Cardiologie")
+    parts = scene.three_invoices(status=InvoiceStatus.REJECTED)
+    stay = scene.a_stay(unit=unit)
+    scene.an_amo(stay)
+    coverage = scene.a_coverage(stay)
+    scene.an_estimate(stay)
+    card = Card.objects.create(
+        patient=stay.patient, content="ATP1", fingerprint="f" * 64, recognised=False, reader="douchette"
+    )
+    file = scene.a_file()
+    scene.a_record(file, "applied", invoice=parts[Payer.AMC], invoice_number=parts[Payer.AMC].number, amount="10.00")
+    association = AssociationFactory(status=AssociationStatus.TO_VALIDATE, convention="RO", use_count=146)
+    AssociationFactory(status=AssociationStatus.TO_VERIFY, amc_number=association.amc_number, convention="RO")
+    DirectoryEntryFactory(amc_number=association.amc_number, convention="RO", label="Alliance", idb_url="https://x")
+    return SimpleNamespace(
+        stay=stay,
+        call=scene.a_refusal("inform_patient", "no_third_party_payment", stay=stay, coverage=coverage),
+        coverage=coverage,
+        card=card,
+        invoice=parts[Payer.PATIENT],
+        rejected=parts[Payer.AMC],
+        file=file,
+        record=scene.a_record(invoice_number=parts[Payer.AMC].number[:-1] + "0", amount="210.40"),
+        association=association,
+    )
+
+
+def screens(world: SimpleNamespace) -> list[tuple[str, str, Role]]:
+    """(name, address, a role that may open it): every address of the product, and states worth a look of their own."""
+    found = []
+    for name, pattern in GUARDED:
+        role = next(role for role in Role if role in PERMISSIONS[pattern.callback.action])
+        found.append((name.replace(":", "-"), address(name, pattern, world), role))
+    found += [(f"accueil-{role}", "/", role) for role in Role]
+    found += [
+        (f"liste-{one.slug}", f"/listes/{one.slug}/", next(role for role in Role if role in PERMISSIONS[one.action]))
+        for one in all_worklists().values()
+    ]
+    found += [
+        ("facture-rejetee", f"/factures/{world.rejected.number}/", Role.BILLING),
+        ("facture-part-patient", f"/factures/{world.invoice.number}/", Role.CASHIER),
+        ("echanges-facturation", "/echanges/", Role.BILLING),
+        ("rapprochement", f"/echanges/lignes/{world.record.pk}/", Role.BILLING),
+        ("association-referent", f"/debiteurs/associations/{world.association.pk}/", Role.REFERENT),
+        ("liste-vide", "/listes/patients-a-prevenir/?depuis=30", Role.AGENT),
+        ("page-absente", "/nulle-part/", Role.AGENT),
+    ]
+    return found
+
+
+def is_page(client: Client, path: str) -> bool:
+    """A whole page: not a file, not a part (looked at inside its page), not an address that only takes demands."""
+    response = client.get(path)
+    if not response["Content-Type"].startswith("text/html") or response.streaming:
+        return False
+    return b"<main" in response.content
+
+
+def keep(page: Any, name: str, width: int) -> None:
+    if folder := os.environ.get("SHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}-{width}.png")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_screen_is_open_to_everybody(width, world, person, open_page) -> None:
+    people = {role: person(role) for role in Role}
+    tabs = {role: open_page(people[role], width=width) for role in Role}
+    clients = {role: Client() for role in Role}
+    for role, client in clients.items():
+        client.force_login(people[role])
+    wrong: dict[str, Any] = {}
+    looked = 0
+    for name, path, role in screens(world):
+        if not is_page(clients[role], path):
+            continue
+        page = tabs[role]
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        looked += 1
+        keep(page, name, width)
+        faults = violations(page)
+        if scrolls_sideways(page):
+            faults.append("the page scrolls sideways")
+        if faults:
+            wrong[name] = faults
+    assert wrong == {}
+    assert looked > 50
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_sign_in_page_is_open_to_everybody(width, db, open_page) -> None:
+    page = open_page(width=width)
+    page.goto("/listes/")
+    assert "/connexion/?next=/listes/" in page.url
+    keep(page, "connexion", width)
+    assert violations(page) == []
+    assert not scrolls_sideways(page)
+    page.get_by_label("Identifiant").fill("personne")
+    page.get_by_label("Mot de passe").fill("rien du tout")
+    page.get_by_role("button", name="Se connecter").click()
+    page.wait_for_selector("[role=alert]")
+    keep(page, "connexion-refusee", width)
+    assert violations(page) == []
