@@ -38,7 +38,7 @@ bench: install ## Ratios, printed and written to bench/results/
 quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/djlint --check --lint --quiet templates
+	.venv/bin/djlint --lint --quiet templates
 	.venv/bin/lint-imports
 	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check"
 
