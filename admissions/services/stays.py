@@ -18,6 +18,7 @@ from admissions.errors import Conflict, Refused
 from admissions.events import Actor, check_allowed, record_event
 from admissions.models import Movement, ParticularRequest, Patient, Stay, Unit
 from admissions.services.patients import next_number
+from gap.locks import hold_for_transaction
 
 # A clock a little ahead at a desk is no error; a day ahead is one.
 CLOCK_TOLERANCE = timedelta(minutes=15)
@@ -119,6 +120,8 @@ def admit(stay_id: int, at: datetime, actor: Actor, *, room: str = "", bed: str 
         if stay.status != StayStatus.PREADMITTED:
             raise Refused(f"Ce séjour est {stay.get_status_display()} : il ne peut plus être admis.")
         _check_not_ahead(at, "started_at")
+        # Two desks on two stays of a patient pass one by one: else each could wait for the other in the constraint.
+        hold_for_transaction(f"admission-{stay.patient_id}")
         stay.status, stay.started_at = StayStatus.ADMITTED, at
         if stay.planned_end_at and stay.planned_end_at < at:
             stay.planned_end_at = None
