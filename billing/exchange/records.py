@@ -199,8 +199,9 @@ class RecordError:
 class FileVerdict:
     """Always the last item of a reading.
 
-    `complete`: the file is whole and unaltered (header, numbering, counts, totals, control). Records of a file that is
-    not complete must not be applied: the AMC will send it again. `errors` counts unusable lines, which a complete file
+    `complete`: the file is whole and unaltered (header, numbering, counts, totals, control). A file that is
+    not complete was cut or altered: `billing/returns.py` says what is applied of each.
+    `errors` counts unusable lines, which a complete file
     may have. `reasons_fr`: sentences, empty when complete.
     """
 

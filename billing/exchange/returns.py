@@ -36,7 +36,8 @@ class UnusableRecord(ValueError):
 def read_return(file: BinaryIO) -> Iterator[ReturnItem]:
     """Read a return file, line by line: its header, its records and errors in order, and last its verdict.
 
-    Nothing is raised on bad content. Nothing of the file may be applied before the verdict says that it is complete.
+    Nothing is raised on bad content. What may be applied of a file that is not complete is the caller's matter: a cut
+    file's whole records once each, nothing of an altered one (`billing/returns.py`).
     """
     first_line = file.readline(envelope.RECORD_LENGTH + 1)
     header, refusal = _header(first_line)
