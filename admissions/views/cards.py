@@ -210,10 +210,16 @@ def coverage_part(request: HttpRequest, iep: str, part: str) -> HttpResponse:
 def member_number(request: HttpRequest, iep: str, coverage_id: int) -> HttpResponse:
     """The number that was missing: the calls that it stopped start again."""
     stay = stay_or_404(request, iep)
-    get_object_or_404(Coverage, pk=coverage_id, patient=stay.patient_id)
+    known = get_object_or_404(Coverage, pk=coverage_id, patient=stay.patient_id)
     typed = request.POST.get("member_number", "")
     try:
-        services.enter_member_number(coverage_id, typed, actor(request))
+        if services.enter_member_number(coverage_id, typed, actor(request)).version == known.version:
+            raise Refused(
+                "Ce n° est déjà celui du dossier, et l’organisme l’a refusé.",
+                kept="Le n° est gardé.",
+                todo="Comparez-le à la carte. S’il est juste, demandez au patient une carte à jour.",
+                field="member_number",
+            )
     except Refused as refused:
         context = {"stay": stay, "coverage_id": coverage_id, "typed": typed, "refused": refused}
         return draw(request, "admissions/parts.html#member_number", context, status=422)

@@ -4,6 +4,9 @@
 import { announce, clearNotice, clock, isSignedOut, notice } from "./dom.js";
 
 const said = new Set();
+// What makes a live part ask again, with how often it has happened, and how often it had when each request left.
+const news = { "gap:acted": 0, "gap:moved": 0 };
+const knownAt = new WeakMap();
 let lastAnswer = clock();
 let lost = false;
 
@@ -30,6 +33,21 @@ function announceIn(root) {
 
 function isPolling(element) {
   return /\bevery\b/.test(element?.getAttribute?.("hx-trigger") ?? "");
+}
+
+function newsFor(element) {
+  const trigger = element?.getAttribute?.("hx-trigger") ?? "";
+  return Object.keys(news).reduce((sum, name) => sum + (trigger.includes(name) ? news[name] : 0), 0);
+}
+
+/**
+ * A part that asked before something happened and is answered after it shows the past, and what it was to ask next left
+ * the page with it: its successor asks again.
+ */
+function askAgainIfOld({ detail }) {
+  const { elt, xhr } = detail;
+  if (!knownAt.has(xhr) || !elt.hasAttribute?.("hx-get") || knownAt.get(xhr) >= newsFor(elt)) return;
+  window.htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt, target: elt, swap: "outerHTML" });
 }
 
 function showLost(element) {
@@ -85,6 +103,11 @@ export function start() {
   for (const element of document.querySelectorAll("[data-announce]")) said.add(markOf(element));
   document.addEventListener("htmx:beforeSwap", leaveIfSignedOut);
   document.addEventListener("htmx:afterSettle", ({ detail }) => announceIn(detail.elt));
+  for (const name of Object.keys(news)) document.body.addEventListener(name, () => (news[name] += 1));
+  document.addEventListener("htmx:beforeSend", ({ detail }) => {
+    if (/gap:/.test(detail.elt.getAttribute?.("hx-trigger"))) knownAt.set(detail.xhr, newsFor(detail.elt));
+  });
+  document.addEventListener("htmx:afterSettle", askAgainIfOld);
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => announceIn(detail.target));
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:timeout", failed);

@@ -15,6 +15,8 @@ from tests.simulator_process import SimulatorProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY_S = 30
+HAND_MS = 160
+SCANNER_KEY_S = 0.008
 
 
 class start_worker:  # noqa: N801 - used as a verb
@@ -85,20 +87,38 @@ class Keyboard:
 
     def press(self, *keys: str) -> None:
         for key in keys:
+            # A person is slower than a scanner: that is how the page tells one from the other.
+            self.page.wait_for_timeout(HAND_MS)
             self.count += len(key.split("+"))
             self.page.keyboard.press(key)
-            # A person is slower than a scanner: that is how the page tells one from the other.
-            self.page.wait_for_timeout(120)
+        self.page.wait_for_timeout(HAND_MS)
 
     def type(self, text: str) -> None:
         self.count += len(text)
         self.page.keyboard.type(text, delay=60)
 
     def scan(self, text: str) -> None:
-        """What a scanner types: very fast, GS as F8, Enter at the end. No key of anybody's finger."""
-        for character in text:
-            if character == "\x1d":
-                self.page.keyboard.press("F8")
-            else:
-                self.page.keyboard.type(character)
-        self.page.keyboard.press("Enter")
+        """What a scanner types: a key every few ms, GS as F8, Enter at the end. No key of anybody's finger.
+
+        Each key carries the time at which the scanner typed it, as a real one's does: a machine that is busy with
+        other tests receives the keys late, not slowly.
+        """
+        self.page.wait_for_timeout(HAND_MS)
+        wire = self.page.context.new_cdp_session(self.page)
+        start = time.time()
+        for number, character in enumerate([*text, "\r"]):
+            key = _key(character)
+            for kind, late in (("keyDown", 0.0), ("keyUp", SCANNER_KEY_S / 2)):
+                moment = start + number * SCANNER_KEY_S + late
+                time.sleep(max(0.0, moment - time.time()))
+                wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": moment, **key})
+        wire.detach()
+
+
+def _key(character: str) -> dict[str, object]:
+    """The key that types a character, in the terms of the browser's wire."""
+    if character == "\x1d":
+        return {"key": "F8", "code": "F8", "windowsVirtualKeyCode": 119}
+    if character == "\r":
+        return {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": character}
+    return {"key": character, "text": character}

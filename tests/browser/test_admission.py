@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from admissions.enums import CoverageKind, IdentityStatus, StayStatus
 from admissions.models import Coverage, Patient, Stay
 from debtors.datamatrix import CardFields, Convention, encode
+from debtors.datamatrix.drawing import render_card_png
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from tests.factories import (
@@ -140,6 +141,19 @@ def test_an_unknown_card_opens_the_grid_and_enter_chooses_what_was_typed(
     assert (association.debtor, association.status) == (wanted, AssociationStatus.TO_VALIDATE)
 
 
+def test_arrows_mark_the_answer_that_enter_takes(desk: Page, stay, keyboard) -> None:
+    DebtorFactory(name="Mutuelle du Nord")
+    south = DebtorFactory(name="Mutuelle du Sud")
+    desk.goto(f"/sejours/{stay.iep}/")
+    keyboard.scan(encode(fields()))
+    expect(desk.locator("#grid-field")).to_be_focused()
+    keyboard.type("mutuelle du")
+    expect(desk.locator("#grid-rows label")).to_have_count(2)
+    keyboard.press("ArrowDown", "Enter")
+    expect(desk.locator("#scan-result")).to_contain_text("Mutuelle du Sud est choisi")
+    assert Coverage.objects.get(kind=CoverageKind.AMC).debtor == south
+
+
 def test_several_centres_are_a_short_list_taken_by_enter(desk: Page, stay, keyboard, no_violation) -> None:
     for town, count in (("Nord", 3), ("Sud", 9)):
         AssociationFactory(
@@ -171,3 +185,24 @@ def test_a_scan_in_a_field_leaves_the_field_as_it_was(desk: Page, stay, keyboard
     keyboard.scan(encode(fields()))
     expect(desk.locator("#etape-4")).to_contain_text("Solivie Mutuelle")
     expect(desk.locator("#id_room")).to_have_value("214")
+
+
+def test_a_photo_of_the_card_is_read_like_a_scan(desk: Page, stay) -> None:
+    AssociationFactory(debtor=DebtorFactory(amc_number="7000000042", name="Solivie Mutuelle"))
+    desk.goto(f"/sejours/{stay.iep}/admission/")
+    photo = {"name": "carte.png", "mimeType": "image/png", "buffer": render_card_png(fields(), issuer="Solivie")}
+    desk.locator("#card-file").set_input_files(photo)
+    expect(desk.locator("#etape-4")).to_contain_text("Solivie Mutuelle", timeout=15_000)
+
+
+def test_a_demand_changes_what_is_left_to_the_patient_without_moving_the_page(desk: Page, stay, keyboard) -> None:
+    Stay.objects.filter(pk=stay.pk).update(planned_end_at=stay.planned_start_at + dt.timedelta(days=3))
+    desk.goto(f"/sejours/{stay.iep}/admission/")
+    expect(desk.locator("#estimate .total")).to_contain_text("654,20")
+    box = desk.get_by_label(re.compile("Chambre particulière"))
+    expect(desk.locator("#requests")).to_contain_text("65,00\u00a0€ la nuit")
+    box.focus()
+    keyboard.press("Space")
+    expect(desk.locator("#estimate .total")).to_contain_text("849,20")
+    expect(box).to_be_focused()
+    assert desk.evaluate("scrollY") == 0
