@@ -27,7 +27,7 @@ test: install ## The whole suite
 	$(RUN) -m gap.supervisor --var .var/test with --scratch -- .venv/bin/pytest -n 2
 
 test-browser: install ## Whole journeys in Chromium, with scanner key strokes and axe on every screen
-	$(RUN) -m gap.supervisor --var .var/browser with --scratch -- .venv/bin/pytest -o addopts="--strict-markers -ra" tests/browser
+	$(RUN) -m gap.supervisor --var .var/browser with --scratch -- .venv/bin/pytest -n 2 tests/browser
 
 journey: install ## From a scanned card to a paid invoice, without a browser
 	@$(RUN) -m gap.supervisor --var .var/journey with --scratch -- $(RUN) -m bench.journey

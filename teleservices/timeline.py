@@ -72,6 +72,11 @@ class Calls:
 def calls_of(stay: Stay, now: datetime | None = None) -> Calls:
     """The calls of a stay. Three queries, and those of the registered details."""
     now = now or timezone.now()
+    # What is owed is read before the calls that come of it: a worker that plans them between the two queries leaves
+    # a part that asks again, never one that stands still on nothing.
+    owed = EventDelivery.objects.filter(event__stay=stay, done_at__isnull=True).aggregate(
+        due=Min("not_before"), last=Max("event__created_at")
+    )
     rows = list(
         TeleserviceCall.objects.filter(stay=stay).select_related("debtor", "handled_by").order_by("-planned_at", "-pk")
     )
@@ -86,7 +91,7 @@ def calls_of(stay: Stay, now: datetime | None = None) -> Calls:
         provider: Callable[[Stay], dict[int, str]] = import_string(path)
         details |= provider(stay)
     views = [present(row, codes.get(row.return_code), now, detail=details.get(row.pk, "")) for row in rows]
-    every, preparing = _pace(stay, rows, views, now)
+    every, preparing = _pace(owed, rows, views, now)
     upcoming: list[Upcoming] = []
     for path in _UPCOMING:
         announced: Callable[[Stay], list[Upcoming]] = import_string(path)
@@ -95,14 +100,14 @@ def calls_of(stay: Stay, now: datetime | None = None) -> Calls:
     return Calls(rows, views, every, preparing, tuple(step for step in upcoming if step.operation not in asked))
 
 
-def _pace(stay: Stay, rows: list[TeleserviceCall], views: list[CallView], now: datetime) -> tuple[int | None, bool]:
-    owed = EventDelivery.objects.filter(event__stay=stay, done_at__isnull=True).aggregate(
-        due=Min("not_before"), last=Max("event__created_at")
-    )
+def _pace(
+    owed: dict[str, datetime | None], rows: list[TeleserviceCall], views: list[CallView], now: datetime
+) -> tuple[int | None, bool]:
+    """Seconds to the next beat (None: all is still), and whether an event is on its way to the calls it makes."""
     # A delivery that failed waits for its own time; it is not «in preparation» meanwhile.
     preparing = owed["due"] is not None and owed["due"] <= now
     moving = [row.planned_at for row, view in zip(rows, views, strict=True) if view.moving]
-    if preparing:
+    if preparing and owed["last"]:
         moving.append(owed["last"])
     if moving:
         return (QUICK_S if now - max(moving) < QUICK_FOR else SLOW_S), preparing

@@ -8,5 +8,6 @@ import * as list from "./list.js";
 import * as draft from "./draft.js";
 import * as live from "./live.js";
 import * as choice from "./choice.js";
+import * as sideways from "./sideways.js";
 
-for (const part of [scanner, drop, guard, keys, list, draft, live, choice]) part.start();
+for (const part of [scanner, drop, guard, keys, list, draft, live, choice, sideways]) part.start();

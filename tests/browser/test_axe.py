@@ -19,7 +19,7 @@ from billing.enums import InvoiceStatus, Payer
 from debtors.enums import AssociationStatus
 from tests.accounts.test_views_roles import GUARDED, address
 from tests.browser.tabs import open_page as open_page
-from tests.browser.tabs import scrolls_sideways, violations
+from tests.browser.tabs import scrolls_sideways, settle, violations
 from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
 from tests.worklists import scene
 from worklists.registry import all_worklists
@@ -27,6 +27,9 @@ from worklists.registry import all_worklists
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WIDTHS = (1366, 683)
+# Each screen is looked at as the first role that may open it; the agent's, many, in parts that run side by side.
+PARTS = [(Role.AGENT, part, 4) for part in range(4)] + [(role, 0, 1) for role in Role if role != Role.AGENT]
+FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, Role.ADMINISTRATOR: 1}
 
 
 @pytest.fixture
@@ -97,30 +100,28 @@ def keep(page: Any, name: str, width: int) -> None:
         page.screenshot(path=f"{folder}/{name}-{width}.png")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_every_screen_is_open_to_everybody(width, world, person, open_page) -> None:
-    people = {role: person(role) for role in Role}
-    tabs = {role: open_page(people[role], width=width) for role in Role}
-    clients = {role: Client() for role in Role}
-    for role, client in clients.items():
-        client.force_login(people[role])
+@pytest.mark.parametrize(("role", "part", "parts"), PARTS)
+def test_every_screen_is_open_to_everybody(role, part, parts, world, person, open_page) -> None:
+    user = person(role)
+    page = open_page(user)
+    client = Client()
+    client.force_login(user)
     wrong: dict[str, Any] = {}
-    looked = 0
-    for name, path, role in screens(world):
-        if not is_page(clients[role], path):
-            continue
-        page = tabs[role]
+    mine = [(name, path) for name, path, first in screens(world) if first == role and is_page(client, path)]
+    assert len(mine) >= FEWEST[role]
+    for name, path in mine[part::parts]:
         page.goto(path)
-        page.wait_for_load_state("networkidle")
-        looked += 1
-        keep(page, name, width)
-        faults = violations(page)
-        if scrolls_sideways(page):
-            faults.append("the page scrolls sideways")
-        if faults:
-            wrong[name] = faults
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 768})
+            settle(page)
+            keep(page, name, width)
+            faults = violations(page)
+            if scrolls_sideways(page):
+                faults.append("the page scrolls sideways")
+            if faults:
+                wrong[f"{name} at {width}"] = faults
+        page.set_viewport_size({"width": WIDTHS[0], "height": 768})
     assert wrong == {}
-    assert looked > 50
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from threading import Thread
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.enums import Role
+from admissions import events
 from admissions.enums import DischargeMode, EventKind, RequestCode, StayKind
 from admissions.events import SYSTEM
 from admissions.models import AdmissionEvent, EventDelivery, Stay
@@ -287,3 +289,31 @@ def test_an_act_of_external_care_is_entered_once(desk, stay) -> None:
     assert "Consultation de spécialiste" in desk.get(address).text
     refused = desk.post(address, sent | {"performed_on": "01/01/2020", "creation_key": ""})
     assert refused.status_code == 422 and "hors du séjour" in refused.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", PARTS)
+def test_calls_planned_while_a_part_is_read_are_not_missed(desk, stay, name) -> None:
+    event = stays.record_event(stay, EventKind.COVERAGE_CHANGED, SYSTEM)
+
+    def plan() -> None:
+        events.deliver(event.pk)
+        connection.close()
+
+    planned_meanwhile = False
+
+    def a_worker_passes(execute, sql, params, many, context):
+        """Between the first of the two reads, whichever it is, and the second."""
+        nonlocal planned_meanwhile
+        result = execute(sql, params, many, context)
+        if not planned_meanwhile and ('FROM "teleservices_teleservicecall"' in sql or "eventdelivery" in sql):
+            planned_meanwhile = True
+            worker = Thread(target=plan)
+            worker.start()
+            worker.join()
+        return result
+
+    with connection.execute_wrapper(a_worker_passes):
+        answer = part(desk, name, stay)
+    assert planned_meanwhile and TeleserviceCall.objects.filter(stay=stay).exists()
+    assert "every" in next_beat(answer)[1] or "Annuaire" in answer.text
