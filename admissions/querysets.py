@@ -11,6 +11,7 @@ from django.utils import timezone
 from admissions.enums import CoverageKind, StayStatus
 from admissions.models import Coverage, Patient, PatientNameToken, Rights, Stay
 from admissions.rules.identity import query_variants
+from gap.compiled import Given
 from gap.identifiers import InvalidIdentifier, parse_nir
 
 _DATE = re.compile(r"\b(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})\b|\b(\d{2})(\d{2})((?:19|20)\d{2})\b")
@@ -96,7 +97,9 @@ def arrivals(establishment_id: int, day: date) -> QuerySet[Stay]:
     )
 
 
-def coverages_on(patient_id: int, day: date, kind: CoverageKind | None = None) -> QuerySet[Coverage]:
+def coverages_on(
+    patient_id: int | Given, day: date | Given, kind: CoverageKind | None = None
+) -> QuerySet[Coverage]:
     """Coverages in force on a day, the last day included, in their order of rank."""
     found = Coverage.objects.filter(
         Q(valid_until__isnull=True) | Q(valid_until__gte=day), patient=patient_id, active=True, valid_from__lte=day

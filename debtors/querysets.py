@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet
 
 from debtors.enums import USABLE, DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
+from gap.compiled import Compiled, Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +77,12 @@ def search_debtors(text: str, kind: DebtorKind = DebtorKind.AMC) -> QuerySet[Deb
 
 
 def directory_entry(amc_number: str, convention: str, csr: str, domain: str) -> DirectoryEntry | None:
-    return DirectoryEntry.objects.filter(amc_number=amc_number, convention=convention, csr=csr, domain=domain).first()
+    """What the directory last said of a route, None when it was never asked."""
+    return _ENTRY.first(amc_number=amc_number, convention=convention, csr=csr, domain=domain)
+
+
+_ENTRY = Compiled(
+    lambda: DirectoryEntry.objects.filter(
+        **{name: Given(name, CharField()) for name in ("amc_number", "convention", "csr", "domain")}
+    )
+)

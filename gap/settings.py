@@ -119,7 +119,12 @@ DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"] or "")
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("TEST", {"NAME": env.str("TEST_DATABASE_NAME", default="test_minigap")})
-DATABASES["default"].setdefault("OPTIONS", {})
+# PostgreSQL plans a statement that comes back five times once for all: most of what a page or a call asks is asked all
+# day. Behind a pooler that shares connections between transactions, PREPARE_STATEMENTS=0 (docs/exploitation.md).
+DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+    "server_side_binding": True,
+    "prepare_threshold": 5 if env.bool("PREPARE_STATEMENTS", default=True) else None,
+}
 
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {

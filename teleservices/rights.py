@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import BigIntegerField, DateField
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
@@ -14,6 +15,7 @@ from admissions.services.coverage import apply_rights, rights_undetermined
 from debtors.models import DirectoryEntry
 from debtors.querysets import directory_entry
 from debtors.services import store_directory_answer
+from gap.compiled import Compiled, Given
 from teleservices.handlers import NotConfigured, NothingToAsk
 from teleservices.messages import (
     Answer,
@@ -70,8 +72,13 @@ def beneficiary(stay: Stay, coverage: Coverage) -> Beneficiary:
 
 
 def _amo_regime(stay: Stay) -> str:
-    amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO)
-    return amo.values_list("debtor__amo_regime", flat=True).first() or ""
+    amo = _AMO.first(patient=stay.patient_id, day=care_date(stay))
+    return amo.debtor.amo_regime if amo else ""
+
+
+_AMO = Compiled(
+    lambda: coverages_on(Given("patient", BigIntegerField()), Given("day", DateField()), CoverageKind.AMO)[:1]
+)
 
 
 def entry_for(stay: Stay, coverage: Coverage) -> DirectoryEntry | None:
