@@ -37,6 +37,13 @@ class Actor:
     user: User | None = None
     client: ApiClient | None = None
 
+    @property
+    def name(self) -> str:
+        """How a screen names who acted; empty for the system."""
+        if self.user:
+            return self.user.short_name
+        return self.client.name if self.client else ""
+
 
 SYSTEM = Actor()
 
