@@ -20,10 +20,10 @@ def type_member(page, text: str = "08 441 927") -> None:
 
 def test_what_was_typed_comes_back_after_an_expired_session_without_the_sensitive_fields(page):
     type_member(page)
-    memory.signed_out = True
+    memory.signed_out_at_submit = True
     page.click("[data-main-submit]")
     page.wait_for_url("**/entrer/")
-    memory.signed_out = False
+    memory.signed_out_at_submit = False
     page.goto("/")
     page.wait_for_selector("[data-notice=draft]")
     assert page.input_value("#id_member") == "08 441 927" and page.input_value("#id_nir") == ""
