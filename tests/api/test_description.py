@@ -160,6 +160,7 @@ def test_the_page_works_in_a_browser_without_breaking_its_policy(live_server, ap
         labels = page.evaluate(_LABELS)
         if folder := os.environ.get("GAP_SCREENSHOTS"):
             page.screenshot(path=f"{folder}/api.png", full_page=True)
+        page.close()
     assert '"count": 0' in answer
     assert {"Essayer", "Envoyer", "Réponses"} & set(labels) == {"Envoyer", "Réponses"}
     assert [text for text in labels if re.search(_SWAGGER, text)] == []

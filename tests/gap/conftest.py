@@ -22,7 +22,9 @@ def address() -> Iterator[str]:
 def chromium(address: str):
     """One browser for the module: tabs share its cache, and nothing of what a test types (sessionStorage)."""
     with launched() as browser:
-        yield browser.new_context(viewport={"width": 1366, "height": 768}, locale="fr-FR", base_url=address)
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="fr-FR", base_url=address)
+        yield context
+        context.close()
 
 
 @pytest.fixture
