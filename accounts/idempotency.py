@@ -25,7 +25,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.models import ApiClient, IdempotentReply
-from gap.api.problems import CONTENT_TYPE, Problem
+from gap.api.problems import CONTENT_TYPE, Problem, told_errors
 from gap.crypto import blind_index
 
 HEADER: Final = "Idempotency-Key"
@@ -67,8 +67,8 @@ def once(view: APIView, request: Request, required: bool, act: Callable[[], Http
             # A savepoint: what a refused demand had begun to write is undone, its key and its answer stay.
             with transaction.atomic():
                 response = act()
-        except Exception as error:
-            # The view tells its refusals; anything else it raises again, and the whole transaction is undone.
+        except told_errors() as error:
+            # A refusal is the answer to this key. Anything else is a fault of ours: it leaves, and undoes the key too.
             response = view.handle_exception(error)
         if response.status_code >= 500:
             transaction.set_rollback(True)

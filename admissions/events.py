@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerAway
 
 from accounts.models import ApiClient, User
 from admissions.enums import EventKind
@@ -36,6 +36,13 @@ class Actor:
 
     user: User | None = None
     client: ApiClient | None = None
+
+    @property
+    def name(self) -> str:
+        """How a screen names who acted; empty for the system."""
+        if self.user:
+            return self.user.short_name
+        return self.client.name if self.client else ""
 
 
 SYSTEM = Actor()
@@ -92,7 +99,7 @@ def wake(task: str, *arguments: int, queue: str | None = None) -> None:
 
     try:
         current_app.send_task(task, args=arguments, queue=queue)
-    except (OperationalError, OSError) as problem:
+    except (BrokerAway, OSError) as problem:
         log.warning("wake_up_lost", task=task, problem=type(problem).__name__)
 
 
@@ -117,13 +124,15 @@ def _deliver_to(name: str, event_id: int) -> None:
             consumer(delivery.event)
             delivery.done_at = timezone.now()
             delivery.save(update_fields=["done_at"])
-    except DatabaseError:
-        # The database refused or went away: the delivery is still owed, nothing else can be said here.
+    except (OperationalError, InterfaceError):
+        # The database went away, or undid a deadlock: no consumer would fare better now. The delivery is still owed.
         log.warning("delivery_refused_by_database", consumer=name, event_id=event_id)
         _postpone(name, event_id, "base de données")
         raise
     except Exception as problem:
-        # A fault of our own must not stop the other consumers, nor be lost: it is kept, retried and shown.
+        # Any consumer, any fault of it: it must not stop the others, nor be lost. Its effects are undone with its
+        # transaction; the delivery keeps the fault's type and its next try, which «Événements en échec» shows. The log
+        # has the frames, never the message: it may repeat a value of a row (gap.logs).
         log.exception("delivery_failed", consumer=name, event_id=event_id)
         _postpone(name, event_id, type(problem).__name__)
 

@@ -19,6 +19,7 @@ from admissions.enums import (
     RequestCode,
     RightsStatus,
 )
+from admissions.events import Actor
 from admissions.models import AdmissionEvent, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date, coverages_on
 from admissions.rules.identity import query_variants
@@ -311,7 +312,7 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
         title = f"Sortie, {DischargeMode(detail['mode']).label}"
     elif event.kind == EventKind.STAY_CANCELLED:
         said = stay.cancel_reason
-    who = event.created_by.short_name if event.created_by else event.client.name if event.client else ""
+    who = Actor(event.created_by, event.client).name
     return Entry(
         at=event.occurred_at,
         kind="event",

@@ -62,22 +62,24 @@ def search_patients(text: str) -> QuerySet[Patient]:
     return found.order_by("birth_name", "first_names", "birth_date", "pk")
 
 
-def likely_duplicates(
-    birth_name: str, first_names: str, birth_date: date, nir: str | None, *, besides: int | None = None
-) -> QuerySet[Patient]:
-    """Patients who may be the same person: same NIR and birth date, or same birth date and a name in common."""
+def likely_duplicates(birth_name: str, birth_date: date, nir: str | None) -> QuerySet[Patient]:
+    """Patients who may be the same person: same birth date, and the same NIR or this name among theirs.
+
+    Without a word to look for nor a NIR: nobody.
+    """
     condition = Q()
-    for name in filter(None, (birth_name,)):
-        for variant in query_variants(name):
-            every = Q(birth_date=birth_date)
-            for token in variant:
-                every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
-            condition |= every
+    for variant in query_variants(birth_name):
+        every = Q()
+        for token in variant:
+            every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
+        condition |= every
     if nir:
-        # Twins and a child on a parent's number share a NIR: the birth date or a first name must agree too.
-        condition |= Q(nir_index=Patient.index_of_nir(nir), birth_date=birth_date)
-    found = Patient.objects.filter(condition)
-    return found.exclude(pk=besides) if besides else found
+        condition |= Q(nir_index=Patient.index_of_nir(nir))
+    # An empty condition would be true of everybody.
+    if not condition:
+        return Patient.objects.none()
+    # A child on a parent's number shares a NIR: the birth date must agree in any case.
+    return Patient.objects.filter(condition, birth_date=birth_date)
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:

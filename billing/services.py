@@ -325,6 +325,7 @@ def record_payment(
             reference=reference,
             received_on=received_on,
             created_by=actor.user,
+            client=actor.client,
             creation_key=creation_key,
         )
         settle(invoice)

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
+from admissions.events import Actor
 from admissions.models import Coverage, Rights, Stay
 from admissions.presenters import Entry, french
 from admissions.querysets import care_date, coverages_on, latest_rights
@@ -264,10 +265,12 @@ def timeline_entries(stay: Stay) -> list[Entry]:
     for invoice in invoices:
         entries += _invoice_entries(invoice)
     numbers = {invoice.pk: invoice for invoice in invoices}
-    for payment in Payment.objects.filter(invoice__stay=stay).select_related("created_by"):
+    for payment in Payment.objects.filter(invoice__stay=stay).select_related("created_by", "client"):
         invoice = numbers[payment.invoice_id]
         received = timezone.make_aware(datetime.combine(payment.received_on, time(12)))
-        by = f"Par {payment.created_by.short_name}" if payment.created_by else "Retour rapproché seul"
+        by = f"Par {Actor(payment.created_by, payment.client).name or 'un autre logiciel'}"
+        if payment.record_id and not payment.created_by:
+            by = "Retour rapproché seul"
         entries.append(
             Entry(
                 received,

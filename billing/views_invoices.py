@@ -209,7 +209,7 @@ def _page(
         "replacing": next((one for one in family if one.replaces_id == found.pk), None),
         "parts": parts,
         "records": list(found.exchange_records.select_related("file").order_by("-file__created_at", "-pk")[:20]),
-        "payments": list(found.payments.select_related("created_by", "record__file")),
+        "payments": list(found.payments.select_related("created_by", "client", "record__file")),
         "calls": list(
             TeleserviceCall.objects.filter(stay=found.stay, operation__in=["CLC", "DEL"]).order_by("planned_at")[:20]
         )

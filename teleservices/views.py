@@ -18,11 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
-from admissions.events import Actor
 from admissions.models import Stay
 from admissions.presenters import Entry
-from teleservices import informed, timeline
+from teleservices import timeline
+from teleservices.enums import Disposition
 from teleservices.models import TeleserviceCall
+from teleservices.services import mark_handled
 
 #: Something changed in the calls: the other live parts of the page (rights, estimate, invoices) ask again once.
 MOVED = "gap:moved"
@@ -147,8 +148,8 @@ def patient_informed(request: HttpRequest, iep: str, call_id: int) -> HttpRespon
     """«Patient prévenu»: the refusal asks nothing more."""
     stay = _stay(request, iep)
     call = get_object_or_404(TeleserviceCall, pk=call_id, stay=stay)
-    try:
-        informed.patient_informed(call.pk, Actor(user=request.user))  # type: ignore[arg-type]
-    except Refused as refused:
-        return render(request, "admissions/parts.html#refused", {"refused": refused}, status=422)
+    [line] = mark_handled([call.pk], request.user, asked_for=(Disposition.INFORM_PATIENT,))  # type: ignore[arg-type]
+    # Said twice, or after the call was made again: the page is told to draw itself anew, which says it.
+    if not (line.done or line.late):
+        return render(request, "admissions/parts.html#refused", {"refused": Refused(line.message)}, status=422)
     return HttpResponse(status=204, headers={"HX-Trigger": ACTED})

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import django_filters
 from django.core.validators import RegexValidator
-from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -22,6 +21,7 @@ from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet, conflict_problem, visible_patients
 from admissions.enums import IdentityStatus, Sex
 from admissions.errors import Conflict
+from admissions.events import Actor
 from admissions.models import Patient
 from admissions.querysets import likely_duplicates, search_patients
 from admissions.services import patients
@@ -63,14 +63,21 @@ class PatientDetail(serializers.ModelSerializer[Patient]):
     nir = serializers.CharField(
         read_only=True, allow_null=True, help_text="NIR de l’assuré, 15 caractères, clé comprise."
     )
+    created_by = serializers.SerializerMethodField(
+        help_text="Qui a créé le dossier : une personne, un programme, ou `système`."
+    )
 
     class Meta:
         model = Patient
         fields = (
             "ipp", "birth_name", "used_name", "first_names", "used_first_name", "birth_date", "sex", "birth_place",
-            "nir", "birth_rank", "identity_status", "phone", "email", "created_at", "version",
+            "nir", "birth_rank", "identity_status", "phone", "email", "created_at", "created_by",
+            "version",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_created_by(self, patient: Patient) -> str:
+        return Actor(patient.created_by, patient.client).name or "système"
 
 
 class Name(serializers.CharField):
@@ -263,22 +270,15 @@ class PatientViewSet(HospitalViewSet):
     def create(self, request: Request) -> Response:
         asked = self.body(PatientCreation)
         confirmed = asked.pop("confirm_new")
-        # Created first, so that every rule has spoken; undone when it looks like somebody known.
-        with transaction.atomic():
-            patient = patients.create_patient(Traits(**asked), self.actor)
-            if not confirmed:
-                self._propose_duplicates(patient)
+        traits = Traits(**asked)
+        if not confirmed:
+            self._propose_duplicates(patients.draft_patient(traits))
+        patient = patients.create_patient(traits, self.actor)
         location = reverse("api-patient", args=[patient.ipp])
         return Response(PatientDetail(patient).data, status=201, headers={"Location": location})
 
     def _propose_duplicates(self, patient: Patient) -> None:
-        found = likely_duplicates(
-            patient.birth_name,
-            patient.first_names,
-            patient.birth_date,
-            str(patient.nir) if patient.nir else None,
-            besides=patient.pk,
-        )
+        found = likely_duplicates(patient.birth_name, patient.birth_date, patient.nir)
         found = visible_patients(self.client).filter(pk__in=found.values("pk")).order_by("birth_name", "pk")
         if duplicates := PatientSummary(found.defer("nir")[:_DUPLICATES_SHOWN], many=True).data:
             raise Problem(

@@ -20,6 +20,7 @@ from admissions.enums import (
     StayKind,
     StayStatus,
 )
+from admissions.events import Actor
 from admissions.models import AdmissionEvent, Coverage, Movement, ParticularRequest, Rights, Stay, Unit
 from admissions.querysets import care_date, coverages_on, latest_rights_of_stay
 from debtors.enums import DebtorKind, MatchLevel
@@ -185,9 +186,7 @@ class EventBody(serializers.ModelSerializer[AdmissionEvent]):
         read_only_fields = fields
 
     def get_by(self, event: AdmissionEvent) -> str:
-        if event.created_by:
-            return event.created_by.short_name
-        return event.client.name if event.client else "système"
+        return Actor(event.created_by, event.client).name or "système"
 
 
 # ---- written ----

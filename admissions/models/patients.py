@@ -9,6 +9,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models import ApiClient
 from admissions.enums import IdentityStatus, Sex
 from gap.crypto import blind_index
 from gap.fields import EncryptedTextField
@@ -35,6 +36,7 @@ class Patient(models.Model):
     email = models.EmailField("courriel", blank=True)
     created_at = models.DateTimeField("créé le", auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, related_name="+")
     creation_key = models.UUIDField(null=True, unique=True, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
 

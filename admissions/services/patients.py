@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from admissions.enums import EventKind, IdentityStatus, StayStatus
@@ -15,6 +15,7 @@ from admissions.events import Actor, record_event
 from admissions.models import Patient, PatientNameToken
 from admissions.rules import identity
 from gap.identifiers import InvalidIdentifier, parse_nir
+from gap.locks import hold_for_transaction
 
 _LOCKED = (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
 
@@ -42,22 +43,36 @@ def next_number(sequence: str) -> int:
         return int(cursor.fetchone()[0])
 
 
+def draft_patient(traits: Traits) -> Patient:
+    """The patient that these traits would make: every rule has spoken, nothing is saved, no IPP is taken. Raises Refused."""
+    patient = Patient()
+    _write(patient, _checked(traits))
+    return patient
+
+
+def created_with(creation_key: UUID) -> Patient | None:
+    """The patient that this demand has already created."""
+    return Patient.objects.filter(creation_key=creation_key).first()
+
+
 def create_patient(traits: Traits, actor: Actor, *, creation_key: UUID | None = None) -> Patient:
-    """Create a patient; the same `creation_key` gives the same patient again. Raises Refused."""
-    if creation_key and (already := Patient.objects.filter(creation_key=creation_key).first()):
+    """Create a patient; the same `creation_key` gives the same patient again. Raises Refused.
+
+    An IPP is taken last: a refused demand, or a second one, leaves no hole in the numbers.
+    """
+    if creation_key and (already := created_with(creation_key)):
         return already
-    checked = _checked(traits)
-    try:
-        with transaction.atomic():
-            patient = Patient(ipp=f"{next_number('patient_ipp'):09d}", creation_key=creation_key, created_by=actor.user)
-            _write(patient, checked)
-            patient.save()
-            _index_names(patient)
-    except IntegrityError:
-        # Two tabs, one click each: the first one made it.
-        if creation_key and (already := Patient.objects.filter(creation_key=creation_key).first()):
-            return already
-        raise
+    patient = draft_patient(traits)
+    patient.created_by, patient.client, patient.creation_key = actor.user, actor.client, creation_key
+    with transaction.atomic():
+        if creation_key:
+            # Two tabs, one click each: the second waits for the first, then finds what it made.
+            hold_for_transaction(f"patient.creation:{creation_key}")
+            if already := created_with(creation_key):
+                return already
+        patient.ipp = f"{next_number('patient_ipp'):09d}"
+        patient.save()
+        _index_names(patient)
     return patient
 
 

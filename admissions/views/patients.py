@@ -16,6 +16,7 @@ from accounts.access import needs
 from accounts.enums import Action
 from admissions.enums import Sex
 from admissions.errors import Conflict, Refused
+from admissions.events import Actor
 from admissions.forms import IdentityForm
 from admissions.models import Card, Coverage, Patient, Rights
 from admissions.presenters import LOCKED, banner, coverage_view, stay_row
@@ -46,6 +47,7 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
     )
     return {
         "patient": person,
+        "creator": Actor(person.created_by, person.client).name,
         "ident": banner(person),
         "stays": [stay_row(stay) for stay in own_stays(request).filter(patient=person)[:STAYS_SHOWN]],
         "coverages": [coverage_view(item, next(iter(item.rights.all()), None)) for item in coverages],
@@ -143,7 +145,9 @@ def new(request: HttpRequest) -> HttpResponse:
         form = IdentityForm(request.POST)
         if form.is_valid():
             traits = form.traits()
-            candidates = [] if request.POST.get("anyway") else _candidates(form)
+            # Sent again after a lost answer: the patient that the first sending made is no duplicate of itself.
+            decided = request.POST.get("anyway") or patients.created_with(key)
+            candidates = [] if decided else _candidates(form)
             warnings = _nir_warnings(form)
             if not candidates:
                 try:
@@ -168,9 +172,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 def _candidates(form: IdentityForm) -> list[Patient]:
     values = form.cleaned_data
-    found = likely_duplicates(
-        values["birth_name"], values["first_names"], values["birth_date"], _nir_value(values["nir"])
-    )
+    found = likely_duplicates(values["birth_name"], values["birth_date"], _nir_value(values["nir"]))
     return list(found.distinct().order_by("birth_name", "first_names", "pk")[:8])
 
 

@@ -16,6 +16,7 @@ from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet
 from admissions.api.stay_bodies import Nothing, Sentence
 from admissions.errors import Refused
+from admissions.events import Actor
 from billing import services
 from billing.enums import InvoiceStatus, Payer, PaymentMeans
 from billing.models import Invoice, InvoiceLine, Payment
@@ -60,11 +61,15 @@ class InvoiceLineBody(serializers.ModelSerializer[InvoiceLine]):
 class PaymentBody(serializers.ModelSerializer[Payment]):
     amount = Amount(read_only=True)
     means = serializers.ChoiceField(PaymentMeans.choices, read_only=True)
+    by = serializers.SerializerMethodField(help_text="Qui l’a constaté : une personne, un programme, ou `système`.")
 
     class Meta:
         model = Payment
-        fields = ("id", "amount", "means", "reference", "received_on", "created_at")
+        fields = ("id", "amount", "means", "reference", "received_on", "created_at", "by")
         read_only_fields = fields
+
+    def get_by(self, payment: Payment) -> str:
+        return Actor(payment.created_by, payment.client).name or "système"
 
 
 class InvoiceDetail(InvoiceSummary):
@@ -146,7 +151,9 @@ class InvoiceViewSet(HospitalViewSet):
 
     def full(self, number: str) -> dict[str, object]:
         found = self.get_queryset().select_related("stay", "debtor", "engagement", "replaces", "replaced_by")
-        payments = Prefetch("payments", Payment.objects.order_by("received_on", "pk"))
+        payments = Prefetch(
+            "payments", Payment.objects.select_related("created_by", "client").order_by("received_on", "pk")
+        )
         return dict(InvoiceDetail(get_object_or_404(found.prefetch_related("lines", payments), number=number)).data)
 
     @extend_schema(tags=TAGS, summary="Chercher des factures", responses=InvoiceSummary(many=True))

@@ -7,6 +7,7 @@ from django.core.files.storage import storages
 from django.db import models
 from django.db.models import Q
 
+from accounts.models import ApiClient
 from billing.enums import FileDirection, FileKind, FileStatus, PaymentMeans, RecordStatus
 from billing.models.invoices import Invoice
 
@@ -103,6 +104,7 @@ class Payment(models.Model):
     record = models.OneToOneField(ExchangeRecord, on_delete=models.PROTECT, null=True, related_name="payment")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, related_name="+")
     creation_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

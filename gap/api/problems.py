@@ -64,6 +64,11 @@ def translates(kind: type[E]) -> Callable[[Callable[[E], Problem]], Callable[[E]
     return decorate
 
 
+def told_errors() -> tuple[type[Exception], ...]:
+    """Every error that `exception_handler` tells; any other is a fault of ours."""
+    return exceptions.APIException, Http404, PermissionDenied, SuspiciousOperation, *_TRANSLATORS
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every error that the API raises on purpose becomes application/problem+json; the others stay exceptions."""
     for kind in type(error).__mro__:

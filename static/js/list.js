@@ -120,7 +120,7 @@ export function start() {
   document.addEventListener("htmx:beforeSwap", () => {
     kept = new Set([...document.querySelectorAll("[data-list] [data-choose]:checked")].map((box) => box.value));
   });
-  document.addEventListener("htmx:afterSettle", () => {
+  document.addEventListener("htmx:afterSwap", () => {
     for (const table of document.querySelectorAll("[data-list]")) {
       if (!table.hasAttribute("data-list-fresh")) for (const box of boxes(table)) if (kept.has(box.value)) box.checked = true;
       refresh(table);

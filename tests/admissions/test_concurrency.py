@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from admissions.enums import StayKind, StayStatus
 from admissions.events import SYSTEM
-from admissions.models import EventDelivery, Stay
-from admissions.services import stays
+from admissions.models import EventDelivery, Patient, Stay
+from admissions.services import patients, stays
 from teleservices.models import TeleserviceCall
 from tests.factories import AmoCoverageFactory, CoverageFactory, PatientFactory, UnitFactory
 from tests.processes import run_together
@@ -29,6 +30,22 @@ def preadmitted(count: int) -> list[Stay]:
         )
         for rank in range(count)
     ]
+
+
+CREATE = """
+import datetime as dt
+from admissions.events import SYSTEM
+from admissions.services.patients import Traits, create_patient
+traits = Traits("Le Bihan", "Maryvonne", dt.date(1942, 1, 28), "F")
+print(create_patient(traits, SYSTEM, creation_key="{key}").ipp)
+"""
+
+
+def test_one_form_sent_by_several_tabs_at_once_is_one_patient_and_one_ipp() -> None:
+    told = run_together(CREATE.format(key=uuid4()), 4)
+    patient = Patient.objects.get()
+    assert {line.strip() for line in told} == {patient.ipp}
+    assert patients.next_number("patient_ipp") == int(patient.ipp) + 1
 
 
 # What a screen that only looks before it writes would do.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from admissions import events
@@ -40,6 +41,37 @@ def test_a_consumer_that_fails_stops_no_other_and_is_tried_again_later(monkeypat
     EventDelivery.objects.filter(pk=failed.pk).update(not_before=timezone.now() - timedelta(minutes=1))
     assert events.sweep() == 1
     assert not EventDelivery.objects.filter(done_at__isnull=True).exists()
+
+
+def unwanted(event: AdmissionEvent) -> None:
+    """A row that PostgreSQL refuses."""
+    EventDelivery.objects.create(event=event, consumer="billing", not_before=timezone.now())
+
+
+@pytest.mark.django_db
+def test_a_consumer_whose_row_is_refused_stops_no_other_and_keeps_the_reason(monkeypatch) -> None:
+    monkeypatch.setitem(events._CONSUMERS, "billing", "tests.admissions.test_events.unwanted")
+    event = preadmit().events.get()
+    events.deliver(event.pk)
+    done = dict(EventDelivery.objects.filter(event=event).values_list("consumer", "done_at"))
+    assert done["teleservices"] is not None and done["billing"] is None
+    assert EventDelivery.objects.get(event=event, consumer="billing").problem == "IntegrityError"
+
+
+def cut(event: AdmissionEvent) -> None:
+    """The server ends our session in the middle of the work."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_leaves_the_delivery_owed_and_tells_the_worker(monkeypatch) -> None:
+    event = preadmit().events.get()
+    monkeypatch.setitem(events._CONSUMERS, "billing", "tests.admissions.test_events.cut")
+    with pytest.raises(OperationalError):
+        events.deliver(event.pk)
+    owed = EventDelivery.objects.get(event=event, consumer="billing")
+    assert owed.done_at is None and owed.problem == "base de données"
 
 
 @pytest.mark.django_db

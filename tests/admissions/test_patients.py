@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from admissions.errors import Conflict, Refused
@@ -138,7 +139,31 @@ def test_the_strict_traits_of_a_qualified_identity_are_locked() -> None:
 
 def test_duplicates_are_proposed_by_name_and_birth_date_but_not_twins() -> None:
     patient = create_patient(replace(TRAITS, nir=invented_nir(9)), SYSTEM)
-    assert list(likely_duplicates("LEBIHAN", "Maryvonne", TRAITS.birth_date, None)) == [patient]
-    assert list(likely_duplicates("TANGUY", "Maryvonne", TRAITS.birth_date, invented_nir(9))) == [patient]
-    assert not likely_duplicates("LE BIHAN", "Maryvonne", dt.date(1942, 1, 29), None).exists()
-    assert not likely_duplicates("MARTIN", "Zoé", dt.date(2020, 1, 1), invented_nir(9)).exists()
+    assert list(likely_duplicates("LEBIHAN", TRAITS.birth_date, None)) == [patient]
+    assert list(likely_duplicates("TANGUY", TRAITS.birth_date, invented_nir(9))) == [patient]
+    assert not likely_duplicates("LE BIHAN", dt.date(1942, 1, 29), None).exists()
+    assert not likely_duplicates("MARTIN", dt.date(2020, 1, 1), invented_nir(9)).exists()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "-", "’"])
+def test_a_name_without_a_word_makes_nobody_a_duplicate(name: str) -> None:
+    create_patient(TRAITS, SYSTEM)
+    assert not likely_duplicates(name, TRAITS.birth_date, None).exists()
+
+
+def last_ipp() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select last_value from patient_ipp")
+        return int(cursor.fetchone()[0])
+
+
+def test_an_ipp_is_taken_by_a_creation_alone() -> None:
+    key = uuid4()
+    patient = create_patient(TRAITS, SYSTEM, creation_key=key)
+    assert int(patient.ipp) == last_ipp()
+    create_patient(TRAITS, SYSTEM, creation_key=key)
+    for refused in ({"nir": "123"}, {"birth_name": "K3rvella"}, {"birth_date": dt.date(2999, 1, 1)}):
+        with pytest.raises(Refused):
+            create_patient(replace(TRAITS, **refused), SYSTEM)
+    assert int(patient.ipp) == last_ipp()
+    assert int(create_patient(TRAITS, SYSTEM).ipp) == int(patient.ipp) + 1

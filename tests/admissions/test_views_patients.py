@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.urls import reverse
 
 from accounts.enums import Role
+from accounts.models import ApiClient
 from admissions.enums import IdentityStatus
+from admissions.events import Actor
 from admissions.models import AdmissionEvent, Patient
+from admissions.services.patients import Traits, create_patient
 from tests.factories import CoverageFactory, PatientFactory, StayFactory, invented_nir
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +56,17 @@ def test_the_dossier_shows_the_banner_the_stays_and_the_coverages(desk, patient)
     ):
         assert text in page
     assert "2\u00a084\u00a005\u00a099\u00a0990\u00a0002" in page
+
+
+def test_the_dossier_says_who_created_it(desk, establishment, person, api) -> None:
+    colleague = person(Role.AGENT, last_name="Quentel")
+    traits = Traits("Le Bihan", "Maryvonne", dt.date(1942, 1, 28), "F")
+    by_hand = create_patient(traits, Actor(colleague))
+    api()
+    program = ApiClient.objects.get()
+    by_program = create_patient(traits, Actor(client=program))
+    for patient, name in ((by_hand, "N. Quentel"), (by_program, program.name)):
+        assert f"par {name}</dd>" in desk.get(reverse("admissions:patient", args=[patient.ipp])).text
 
 
 def test_homonyms_are_told(desk, patient) -> None:

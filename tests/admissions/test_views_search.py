@@ -150,6 +150,14 @@ def test_likely_duplicates_are_proposed_before_anything_is_created(desk) -> None
     assert Patient.objects.count() == 2
 
 
+def test_a_form_sent_again_after_a_lost_answer_is_no_duplicate_of_itself(desk) -> None:
+    sent = identity()
+    first = desk.post(reverse("admissions:new"), sent)
+    assert first.status_code == 302
+    assert desk.post(reverse("admissions:new"), sent)["Location"] == first["Location"]
+    assert Patient.objects.count() == 1
+
+
 def test_a_form_sent_twice_creates_one_person(desk) -> None:
     sent = identity()
     first = desk.post(reverse("admissions:new"), sent | {"anyway": "1"})

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +17,8 @@ from accounts.enums import Scope
 from tests.api.conftest import ROOT
 from tests.api.routes import TABLE
 from tests.api.test_scopes import address
+from tests.chromium import launched
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ENGLISH = re.compile(r"\b(the|and|of|with|list|returns?|page number|results?|which|field)\b", re.IGNORECASE)
 
 
@@ -137,14 +136,11 @@ def test_the_description_and_its_page_are_open_to_all(client: Client) -> None:
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore:No directory at")  # static files are served from their sources
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
 def test_the_page_works_in_a_browser_without_breaking_its_policy(live_server, api) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
     token = api(Scope.PATIENTS_READ).defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
     asked: list[str] = []
     said: list[str] = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         page = browser.new_page(locale="fr-FR")
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
@@ -164,7 +160,7 @@ def test_the_page_works_in_a_browser_without_breaking_its_policy(live_server, ap
         labels = page.evaluate(_LABELS)
         if folder := os.environ.get("GAP_SCREENSHOTS"):
             page.screenshot(path=f"{folder}/api.png", full_page=True)
-        browser.close()
+        page.close()
     assert '"count": 0' in answer
     assert {"Essayer", "Envoyer", "Réponses"} & set(labels) == {"Envoyer", "Réponses"}
     assert [text for text in labels if re.search(_SWAGGER, text)] == []

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import idempotency
 from accounts.enums import Scope
 from accounts.models import ApiClient, IdempotentReply
+from admissions.errors import Refused
 from admissions.models import AdmissionEvent, Patient
 from admissions.services import patients
 from tests.api.conftest import ROOT, Program
@@ -90,11 +91,17 @@ class TestOneAfterTheOther:
         assert again["content-type"] == "application/problem+json"
         assert again["idempotent-replayed"] == "true"
 
-    def test_what_a_refused_demand_had_begun_to_write_is_undone(self, program) -> None:
-        program.post("/patients", SOMEONE)
-        program.post("/patients", SOMEONE, 409)
-        assert Patient.objects.count() == 1
-        assert IdempotentReply.objects.count() == 2
+    def test_what_a_refused_demand_had_begun_to_write_is_undone(self, program, monkeypatch) -> None:
+        real = patients._index_names
+
+        def refuse(patient: Patient) -> None:
+            real(patient)
+            raise Refused("Une règle parle tard.")
+
+        monkeypatch.setattr(patients, "_index_names", refuse)
+        program.post("/patients", SOMEONE, 422)
+        assert not Patient.objects.exists()
+        assert IdempotentReply.objects.get().status == 422
 
     def test_proposed_duplicates_are_told_again_and_a_new_key_confirms(self, program) -> None:
         program.post("/patients", SOMEONE)

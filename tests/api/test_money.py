@@ -137,6 +137,8 @@ def test_a_payment_settles_the_invoice_and_the_stay(program, world) -> None:
     address = f"/invoices/{world.invoice.number}"
     payment = program.post(f"{address}/payments", PAYMENT)
     assert (payment["amount"], payment["reference"]) == ("14.00", "VIR-42")
+    kept = Payment.objects.get(pk=payment["id"])
+    assert (kept.client.name, kept.created_by) == (payment["by"], None)
     invoice = program.get(address)
     assert (invoice["status"], invoice["paid_amount"]) == ("paid", "15.00")
     world.stay.refresh_from_db()

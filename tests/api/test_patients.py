@@ -44,8 +44,10 @@ def test_duplicates_are_proposed_before_saving(program) -> None:
     assert [duplicate["ipp"] for duplicate in problem["duplicates"]] == [known["ipp"]]
     assert "nir" not in problem["duplicates"][0]
     assert Patient.objects.count() == 1
-    program.post("/patients", {**HELENE, "first_names": "Anne", "confirm_new": True})
+    other = program.post("/patients", {**HELENE, "first_names": "Anne", "confirm_new": True})
     assert Patient.objects.count() == 2
+    # What was only proposed took no number.
+    assert int(other["ipp"]) == int(known["ipp"]) + 1
 
 
 def test_duplicates_of_another_hospital_are_not_shown(program, stranger) -> None:
@@ -108,8 +110,19 @@ def test_a_put_says_everything_again_and_empties_the_rest(program) -> None:
 def test_what_is_read_can_be_sent_back(program) -> None:
     ipp = program.post("/patients", {**HELENE, "nir": ""})["ipp"]
     read = program.get(f"/patients/{ipp}")
-    traits = {name: value for name, value in read.items() if name not in ("ipp", "identity_status", "created_at")}
+    traits = {
+        name: value
+        for name, value in read.items()
+        if name not in ("ipp", "identity_status", "created_at", "created_by")
+    }
     assert program.put(f"/patients/{ipp}", traits)["version"] == 1
+
+
+def test_a_patient_keeps_which_program_created_them(program) -> None:
+    created = program.post("/patients", HELENE)
+    patient = Patient.objects.get(ipp=created["ipp"])
+    assert (patient.client, patient.created_by) == (ApiClient.objects.get(), None)
+    assert created["created_by"] == patient.client.name
 
 
 def test_a_corrected_identity_says_which_program_did_it(program) -> None:

@@ -13,8 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.enums import Role
-from billing.enums import InvoiceStatus, Payer
+from accounts.models import ApiClient
+from admissions.events import Actor
+from billing.enums import InvoiceStatus, Payer, PaymentMeans
 from billing.models import Invoice, Payment
+from billing.services import record_payment
+from billing.stay_money import timeline_entries
 from tests.factories import EstablishmentFactory
 from tests.worklists import scene
 
@@ -244,6 +248,17 @@ def test_each_collects_its_own(role, payer, sentence, signed_in) -> None:
     assert response.status_code == 422
     assert sentence in response.content.decode()
     assert not Payment.objects.exists()
+
+
+def test_a_payment_names_the_program_that_recorded_it(person, client, api) -> None:
+    share = scene.three_invoices()[Payer.PATIENT]
+    api()
+    program = ApiClient.objects.get()
+    today = timezone.localdate()
+    record_payment(share.pk, Decimal("60.00"), PaymentMeans.TRANSFER, "VIR 1", today, Actor(client=program))
+    client.force_login(person(Role.CASHIER))
+    assert f"constaté par {program.name}" in client.get(page_of(share)).content.decode()
+    assert f"Par {program.name}" in [entry.detail for entry in timeline_entries(share.stay)]
 
 
 def test_a_double_click_is_one_payment(signed_in) -> None:

@@ -175,6 +175,24 @@ def test_a_call_that_asks_nothing_of_the_patient_cannot_be_closed_so(desk, stay)
     assert answer.status_code == 422
 
 
+def test_a_refusal_that_asks_something_else_is_not_closed_by_telling_the_patient(desk, stay) -> None:
+    call = planned(
+        stay, CallStatus.REFUSED, finished_at=timezone.now(), return_code="RC03", disposition=Disposition.ESCALATE
+    )
+    answer = desk.post(reverse("teleservices:patient-informed", args=[stay.iep, call.pk]))
+    assert answer.status_code == 422 and "rechargez la page" in answer.text
+    call.refresh_from_db()
+    assert call.handled_at is None and not AdmissionEvent.objects.filter(kind=EventKind.PATIENT_INFORMED).exists()
+
+
+def test_a_refusal_asked_again_meanwhile_only_draws_the_page_anew(desk, stay) -> None:
+    now = timezone.now()
+    call = planned(stay, CallStatus.REFUSED, finished_at=now, superseded_at=now, disposition=Disposition.INFORM_PATIENT)
+    assert desk.post(reverse("teleservices:patient-informed", args=[stay.iep, call.pk])).status_code == 204
+    call.refresh_from_db()
+    assert call.handled_at is None
+
+
 def test_the_call_of_another_stay_is_not_found(desk, stay) -> None:
     other = StayFactory(patient=stay.patient, planned_start_at=timezone.now() + dt.timedelta(days=9))
     call = planned(stay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Case, CharField, Exists, OuterRef, QuerySet, Subquery, Value, When
@@ -49,13 +50,13 @@ _COLUMNS = (
 )
 
 
-def _kind(reason: Any) -> Kind:
-    """Stays with `reason`: an ORM expression that says what is missing."""
+def _kind(reason: Any, dated: Callable[[QuerySet[Any]], QuerySet[Any]] = _adorn) -> Kind:
+    """Stays with `reason`: an ORM expression that says what is missing. `dated` adds the days that it names."""
     return Kind(
         model=Stay,
         row_template="worklists/rows/stay.html",
         columns=_COLUMNS,
-        adorn=lambda stays: _adorn(stays).annotate(reason=reason),
+        adorn=lambda stays: dated(stays).annotate(reason=reason),
         label=_patient,
         sorts={"patient": "patient__birth_name"},
         iep="iep",
@@ -94,24 +95,12 @@ _UNDECIDED = Case(
 )
 
 
-def _undecided_adorn(stays: QuerySet[Any]) -> QuerySet[Any]:
+def _with_days(stays: QuerySet[Any]) -> QuerySet[Any]:
     here = timezone.get_current_timezone()
-    dated = stays.annotate(care_day=TruncDate("started_at", tzinfo=here), exit_day=TruncDate("ended_at", tzinfo=here))
-    return _adorn(dated).annotate(reason=_UNDECIDED)
+    return _adorn(
+        stays.annotate(care_day=TruncDate("started_at", tzinfo=here), exit_day=TruncDate("ended_at", tzinfo=here))
+    )
 
-
-UNDECIDED = Kind(
-    model=Stay,
-    row_template="worklists/rows/stay.html",
-    columns=_COLUMNS,
-    adorn=_undecided_adorn,
-    label=_patient,
-    sorts={"patient": "patient__birth_name"},
-    iep="iep",
-    domain="domain",
-    amount="at_stake",
-    amount_label="en attente",
-)
 
 WORKLISTS = (
     Worklist(
@@ -172,7 +161,7 @@ WORKLISTS = (
         step=Step.BILLING,
         roles=_BILLING,
         action=Action.SEE_DOSSIER,
-        kind=UNDECIDED,
+        kind=_kind(_UNDECIDED, _with_days),
         select=querysets.to_decide,
         since="ended_at",
         happened="Les règles en service ne disent pas qui doit quoi pour ce séjour.",

@@ -40,6 +40,8 @@ class Memory:
     posts: list[dict[str, Any]] = field(default_factory=list)
     down: bool = False
     signed_out: bool = False
+    # The session ends with the sending of the form: the live part has no time to notice it first.
+    signed_out_at_submit: bool = False
     live: str = "<p>Appel en cours</p>"
     refuse: bool = False
     version: str = "1"
@@ -129,7 +131,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def submit(request: HttpRequest) -> HttpResponse:
     memory.posts.append(dict(request.POST.items()))
-    if memory.signed_out:
+    if memory.signed_out or memory.signed_out_at_submit:
         return HttpResponseRedirect("/entrer/")
     form = AdmissionForm(request.POST)
     if form.is_valid():
