@@ -1,7 +1,7 @@
 """Reads whose SQL Django writes once for the life of the process.
 
 Writing the SQL of a join takes Django longer than PostgreSQL needs to run it, and a call to a payer does half a dozen
-such reads while a patient waits (docs/adr/0006). The query stays a queryset, checked by Django like any other; what is
+such reads while a patient waits (docs/adr/0007). The query stays a queryset, checked by Django like any other; what is
 kept is its text, and how a row becomes model instances.
 """
 

@@ -31,6 +31,7 @@ ROOT_URLCONF = "gap.urls"
 WSGI_APPLICATION = "gap.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EstablishmentBackend"]
 
 INSTALLED_APPS = [
     "worklists",
@@ -100,6 +101,7 @@ TEMPLATES = [
                 "template_partials.templatetags.partials",
                 "django.templatetags.static",
                 "gap.templatetags.gap_format",
+                "gap.templatetags.gap_ui",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
@@ -108,7 +110,14 @@ TEMPLATES = [
                 "accounts.context.chrome",
             ],
         },
-    }
+    },
+    {
+        # The rows of the long tables alone (gap/tables.py).
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "tables",
+        "DIRS": [BASE_DIR / "templates" / "tables"],
+        "OPTIONS": {"environment": "gap.tables.environment"},
+    },
 ]
 COTTON_DIR = "cotton"
 

@@ -36,6 +36,8 @@ class Line:
     assignee: User | None
     mine: bool
     label: str
+    #: State of the line's own object, where it has one.
+    status: str
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ def lines_of(worklist: Worklist, items: list[Any], user: User) -> list[Line]:
             assignee=taken.get(item.pk),
             mine=bool(taken.get(item.pk) and taken[item.pk].pk == user.pk),
             label=kind.label(item),
+            status=getattr(item, "status", ""),
         )
         for item in items
     ]

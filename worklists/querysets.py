@@ -99,6 +99,11 @@ def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
     return calls_of(establishment_id).filter(status=CallStatus.NEEDS_REFERENT)
 
 
+def named(prefix: str) -> list[str]:
+    """What a line shows of a patient and nothing more: the rest, encrypted for the most part, is not read."""
+    return [f"{prefix}__{name}" for name in ("birth_name", "first_names", "used_name", "sex", "birth_date")]
+
+
 def with_amount_at_stake(calls: QuerySet[Any], stay: str = "stay") -> QuerySet[Any]:
     """Adds `at_stake`: what the AMC announced for the stay, None while nobody knows."""
     latest = Estimate.objects.filter(stay=OuterRef(stay)).order_by("-answered_at", "-pk").values("amc_share")[:1]

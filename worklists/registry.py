@@ -21,7 +21,7 @@ from worklists.enums import Step
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `value` is what a file holds of it; the screen draws it in the row's template, in the same order."""
+    """One column: `value` is what a file holds of it; the screen draws it in the template of the rows, in the same order."""
 
     label: str
     value: Callable[[Any], Any]
@@ -37,7 +37,8 @@ class Kind:
     """
 
     model: type[Model]
-    row_template: str
+    #: Template of its rows, in templates/tables.
+    rows: str
     columns: tuple[Column, ...]
     adorn: Callable[[QuerySet[Any]], QuerySet[Any]]
     label: Callable[[Any], str]

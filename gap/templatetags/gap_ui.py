@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from django import forms, template
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
 from django.template import Context
-from django.utils.html import format_html_join
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -50,6 +52,25 @@ _SPLIT_LEAST: Final = 14
 def tone_icon(tone: str) -> str:
     """Icon of a tone. Raises KeyError for a tone that isn't one of the seven: a state can't be said another way."""
     return TONE_ICONS[tone]
+
+
+@register.simple_tag
+def icon(name: str, **attrs: str) -> SafeString:
+    """An icon that says nothing by itself: the words beside it do. `class` and other attributes are added.
+
+    A tag, not a component: a page has dozens of them.
+    """
+    return _icon(static("icons.svg"), name, tuple(attrs.items()))
+
+
+@lru_cache(maxsize=2_000)
+def _icon(sprite: str, name: str, attrs: tuple[tuple[str, str], ...]) -> SafeString:
+    added = dict(attrs)
+    css = f"icon {added.pop('class')}" if "class" in added else "icon"
+    others = format_html_join("", ' {}="{}"', added.items())
+    return format_html(
+        '<svg class="{}" aria-hidden="true"{}><use href="{}#i-{}" /></svg>', css, others, sprite, name
+    )
 
 
 @register.filter

@@ -3,34 +3,24 @@ REQUIRE_BROWSER=1 (then that is a failure)."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.hands import Keyboard, start_worker
 from tests.browser.tabs import open_page as open_page
 from tests.browser.tabs import scrolls_sideways, violations
+from tests.chromium import launched
 from tests.simulator_process import SimulatorProcess
-
-# Playwright runs an event loop in the thread of the test; the ORM is used between its calls, never inside them.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for the session. Our own fixture: the plugin's is tied to a browser that it would download."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        say = pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip
-        say("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    """Chromium, one for the session."""
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -21,8 +21,12 @@ _REFERENT = frozenset({Role.REFERENT})
 
 
 def _adorn(calls: QuerySet[Any]) -> QuerySet[Any]:
-    related = calls.select_related("stay__patient", "stay__unit", "debtor")
-    return querysets.with_amount_at_stake(related).defer("parameters")
+    related = calls.select_related("stay__patient", "stay__unit", "debtor").only(
+        *("operation", "status", "return_code", "return_label", "cause", "not_before", "planned_at", "finished_at"),
+        *("stay__iep", "stay__unit__code", "stay__unit__name", "debtor__name", "debtor__code"),
+        *querysets.named("stay__patient"),
+    )
+    return querysets.with_amount_at_stake(related)
 
 
 def _finish(calls: list[Any]) -> None:
@@ -52,7 +56,7 @@ def _patient(call: Any) -> str:
 
 CALLS = Kind(
     model=TeleserviceCall,
-    row_template="worklists/rows/call.html",
+    rows="worklists/call.html",
     columns=(
         Column("Patient", _patient, "patient"),
         Column("IEP, service", lambda call: call.stay.iep),

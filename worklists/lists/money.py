@@ -18,7 +18,12 @@ _BILLING = frozenset({Role.BILLING})
 
 def _adorn(invoices: QuerySet[Any]) -> QuerySet[Any]:
     due = ExpressionWrapper(F("amount") - F("paid_amount"), DecimalField(max_digits=12, decimal_places=2))
-    return invoices.select_related("stay__patient", "debtor").annotate(due=due)
+    related = invoices.select_related("stay__patient", "debtor").only(
+        *("number", "payer", "status", "created_at", "sent_at", "rejected_at", "amount", "paid_amount"),
+        *("rejection_code", "rejection_label", "blocked_reason", "stay__iep", "debtor__name", "debtor__code"),
+        *querysets.named("stay__patient"),
+    )
+    return related.annotate(due=due)
 
 
 def _payer(invoice: Any) -> str:
@@ -33,7 +38,7 @@ def _reason(invoice: Any) -> str:
 
 INVOICES = Kind(
     model=Invoice,
-    row_template="worklists/rows/invoice.html",
+    rows="worklists/invoice.html",
     columns=(
         Column("Facture", lambda invoice: invoice.number, "numero"),
         Column("Patient", lambda invoice: f"{invoice.stay.patient.birth_name} {invoice.stay.patient.first_name}"),
@@ -56,7 +61,7 @@ INVOICES = Kind(
 
 RECORDS = Kind(
     model=ExchangeRecord,
-    row_template="worklists/rows/record.html",
+    rows="worklists/record.html",
     columns=(
         Column("Fichier, ligne", lambda record: f"{record.file.name} l. {record.line}"),
         Column("Nature", lambda record: record.file.get_kind_display()),
@@ -75,7 +80,7 @@ RECORDS = Kind(
 
 FILES = Kind(
     model=ExchangeFile,
-    row_template="worklists/rows/file.html",
+    rows="worklists/file.html",
     columns=(
         Column("Fichier", lambda file: file.name),
         Column("Nature", lambda file: file.get_kind_display()),

@@ -22,7 +22,7 @@ def _card(association: Any) -> str:
 
 ASSOCIATIONS = Kind(
     model=DatamatrixAssociation,
-    row_template="worklists/rows/association.html",
+    rows="worklists/association.html",
     columns=(
         Column("Carte", _card),
         Column("Domaine", lambda association: association.domain),

@@ -28,7 +28,12 @@ def _adorn(stays: QuerySet[Any]) -> QuerySet[Any]:
         .order_by("rank", "-valid_from")
         .values("debtor__name")[:1]
     )
-    related = stays.select_related("patient", "unit").annotate(payer_name=Subquery(payer))
+    related = stays.select_related("patient", "unit").only(
+        *("iep", "kind", "status", "planned_start_at", "started_at", "ended_at", "planned_end_at", "created_at"),
+        *("unit__code", "unit__name"),
+        *querysets.named("patient"),
+    )
+    related = related.annotate(payer_name=Subquery(payer))
     return querysets.with_amount_at_stake(related, "pk")
 
 
@@ -54,7 +59,7 @@ def _kind(reason: Any, dated: Callable[[QuerySet[Any]], QuerySet[Any]] = _adorn)
     """Stays with `reason`: an ORM expression that says what is missing. `dated` adds the days that it names."""
     return Kind(
         model=Stay,
-        row_template="worklists/rows/stay.html",
+        rows="worklists/stay.html",
         columns=_COLUMNS,
         adorn=lambda stays: dated(stays).annotate(reason=reason),
         label=_patient,

@@ -23,7 +23,7 @@ def _event(delivery: Any) -> str:
 
 DELIVERIES = Kind(
     model=EventDelivery,
-    row_template="worklists/rows/delivery.html",
+    rows="worklists/delivery.html",
     columns=(
         Column("Événement", _event),
         Column("IEP", lambda delivery: delivery.event.stay.iep),

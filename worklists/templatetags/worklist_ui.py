@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django import template
+from django.utils.safestring import SafeString
 
 from accounts.enums import Role
+from gap.tables import draw
 from gap.text import NBSP
+from worklists.listing import Line
 from worklists.registry import Deed, Outcome, Worklist
 
 register = template.Library()
@@ -34,6 +37,14 @@ def told_sentence(outcomes: Sequence[Outcome], deed: Deed) -> str:
         f"{refused}{NBSP}refusé{'s' if refused > 1 else ''}" if refused else "",
     ]
     return ", ".join(part for part in parts if part) + "."
+
+
+@register.simple_tag
+def list_rows(
+    worklist: Worklist, lines: Sequence[Line], *, choosable: bool = False, with_sequel: bool = False
+) -> SafeString:
+    """The rows of a list: its own cells, their age, who has them; boxes to choose them and what comes next, if asked."""
+    return draw(worklist.kind.rows, worklist=worklist, lines=lines, choosable=choosable, with_sequel=with_sequel)
 
 
 @register.filter
