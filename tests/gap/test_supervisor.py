@@ -21,7 +21,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120  # a machine that does other things at the same time
 GONE_S = 30
-PROGRAMS = ("postgres", "redis-server", "simulator", "celery", "granian")
+# The last one reads cards for the web server, and is started with it.
+PROGRAMS = ("postgres", "redis-server", "simulator", "celery", "granian", "debtors.datamatrix.worker")
 
 
 class Supervised:
