@@ -139,6 +139,11 @@ def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tm
     assert second.stop(signal.SIGINT) == 0
     assert left_of(family) == {}
 
+    anew = start("demo", "--reset", "--port", str(port))
+    anew.wait_for("mini-GAP est prête")
+    assert "une seule fois" in anew.said()
+    assert json.loads((tmp_path / "var" / "logins.json").read_text()) != logins
+
 
 def test_a_process_that_dies_is_named_and_the_rest_is_stopped(start, tmp_path: Path) -> None:
     demo = start("demo", "--port", str(free_port()))
