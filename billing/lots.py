@@ -19,6 +19,7 @@ from billing.models import ExchangeFile, ExchangeRecord, Invoice, NumberSeries
 from gap.fixedwidth import EncodeError
 from gap.identifiers import InvalidIdentifier
 from gap.locks import hold_for_transaction
+from gap.text import unaccented
 
 # One lot stays small enough to be read again by a person, and to be sent again.
 LOT_LIMIT = 500
@@ -158,7 +159,8 @@ def _header(number: str, invoice: Invoice) -> LotHeader:
         finess_site=establishment.finess_site,
         created_at=timezone.localtime(),
         dre_address=invoice.engagement.dre_address,
-        dre_recipient=invoice.engagement.dre_recipient[:20],
+        # A name, in a record that has no accents; the address above is an identifier, written as it came or not at all.
+        dre_recipient=unaccented(invoice.engagement.dre_recipient)[:20],
     )
 
 

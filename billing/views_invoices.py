@@ -217,6 +217,7 @@ def _page(
         else [],
         "due": found.amount - found.paid_amount,
         "refused": refused,
+        "may_see_exchanges": user.may(Action.SEE_EXCHANGES),
         "may_recalculate": may_correct and found.engagement_id is not None,
         "correct_form": correct_form or (CorrectForm(initial={"version": found.version}) if may_correct else None),
         "payment_form": payment_form or (_new_payment(found) if may_pay else None),

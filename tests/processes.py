@@ -25,24 +25,22 @@ sys.stdin.readline()
 """
 
 
-def run_together(script: str, count: int, *, seconds: float = 60, **environment: str) -> list[str]:
-    """Run `script` in `count` processes that start together; `rank` tells each which it is. Returns their outputs.
-
-    Raises AssertionError with the error of the first that failed.
-    """
+def database_url(name: str = "") -> str:
+    """The address of the test's own database, or of another one of the same server."""
     database = connection.settings_dict
     host = database["HOST"].replace("/", "%2F")
     user = database["USER"] or ""
     secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     port = f":{database['PORT']}" if database["PORT"] else ""
-    environment = (
-        os.environ
-        | environment
-        | {
-            "DATABASE_URL": f"postgres://{user}{secret}@{host}{port}/{database['NAME']}",
-            "DJANGO_SETTINGS_MODULE": "gap.settings",
-        }
-    )
+    return f"postgres://{user}{secret}@{host}{port}/{name or database['NAME']}"
+
+
+def run_together(script: str, count: int, *, seconds: float = 60, **environment: str) -> list[str]:
+    """Run `script` in `count` processes that start together; `rank` tells each which it is. Returns their outputs.
+
+    Raises AssertionError with the error of the first that failed.
+    """
+    environment = os.environ | environment | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "gap.settings"}
     running = [
         subprocess.Popen(
             [sys.executable, "-c", _PROLOGUE + script, str(rank)],

@@ -38,7 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "todo": todo,
         "last_handled": None if todo else last_handled(user),
         "desk": user.may(Action.ADMIT),
-        "system": overview.system_now(establishment),
+        **_system(user),
         "extracts": _extracts(user),
     }
     if Role.REFERENT in user.roles:
@@ -67,8 +67,15 @@ def _extract(worklist: Worklist, user: User) -> dict[str, Any]:
 def system_panel(request: HttpRequest) -> HttpResponse:
     """« Le système s’en occupe », renewed in place."""
     user: Any = request.user
-    context = {"system": overview.system_now(user.establishment_id or 0)}
-    return render(request, "worklists/home.html#system", context)
+    return render(request, "worklists/home.html#system", _system(user))
+
+
+def _system(user: User) -> dict[str, Any]:
+    """What the panel needs. Its counts are everybody's; the list behind one is not."""
+    return {
+        "system": overview.system_now(user.establishment_id or 0),
+        "may_see_stopped": all_worklists()["appels-arretes"].open_to(user),
+    }
 
 
 @needs(Action.SEE_TECHNICAL)

@@ -26,24 +26,32 @@ def run(runtime: Runtime, port: int) -> None:
     A second start keeps the data and skips what is done.
     """
     started = time.monotonic()
-    if not is_free(port):
-        raise RuntimeError(
-            f"Le port {port} est déjà pris par un autre programme. Choisissez-en un autre, par exemple : "
-            f"PORT={port + 1} make demo"
-        )
+    _must_be_free(port)
     runtime.start_servers()
     create_development_pki(runtime.var / "pki")
     wait_for_simulator(runtime, launch_simulator(runtime))
     if not (runtime.var / "loaded").exists():
         print("Chargement de l’hôpital de démonstration (une seule fois, une à deux minutes)…", flush=True)
     runtime.manage("load_demo", "--start")
-    start_workers(runtime)
+    # A first loading lasts long enough for another program to take it meanwhile.
+    _must_be_free(port)
+    # The screens first: somebody waits for them, and the workers would take the processors meanwhile.
     start_web(runtime, port)
+    start_workers(runtime)
     print(_welcome(runtime, port, time.monotonic() - started), flush=True)
     while (dead := runtime.dead()) is None:
         signals.check()
         time.sleep(_POLL_S)
     raise RuntimeError(dead.epitaph())
+
+
+def _must_be_free(port: int) -> None:
+    if not is_free(port):
+        other = next((one for one in range(port + 1, port + 100) if is_free(one)), port + 1)
+        raise RuntimeError(
+            f"Le port {port} est déjà pris par un autre programme. Choisissez-en un autre, par exemple : "
+            f"PORT={other} make demo"
+        )
 
 
 def launch_simulator(runtime: Runtime) -> Child:

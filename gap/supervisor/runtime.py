@@ -62,6 +62,9 @@ class Runtime:
             self.postgres.destroy()
         if self.var.exists():
             shutil.rmtree(self.var)
+        if self.postgres:
+            # As root, its program may have lain beside the data that are gone.
+            self.postgres = EmbeddedPostgres(self.var / "postgres", durable=self.postgres.durable)
 
     def start_servers(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)

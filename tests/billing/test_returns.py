@@ -21,13 +21,14 @@ from billing.exchange import (
     InvoicePayment,
     InvoiceRejection,
     LotAcknowledgement,
+    LotHeader,
     Remittance,
     ReturnHeader,
     ReturnKind,
     read_dre,
     write_return,
 )
-from billing.models import ExchangeFile, ExchangeRecord, Invoice, Payment
+from billing.models import Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
 from tests.chain import settle
 from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, UnitFactory
 
@@ -97,6 +98,15 @@ def test_a_ready_invoice_leaves_in_a_lot_for_exactly_what_was_engaged(invoice) -
     written = [item for item in items if getattr(item, "engagement_number", "")]
     assert [(one.number, one.engaged_amount) for one in written] == [(invoice.number, invoice.engagement.amount)]
     assert items[-1].complete
+
+
+def test_a_recipient_with_an_accent_is_spelled_out_in_the_lot(invoice) -> None:
+    Engagement.objects.filter(pk=invoice.engagement_id).update(dre_recipient="Génération – Santé d’été")
+    assert lots.send_lots() == 1
+    name = storages["exchange"].listdir("out")[1][0]
+    with storages["exchange"].open(f"out/{name}", "rb") as file:
+        header = next(item for item in read_dre(file) if isinstance(item, LotHeader))
+    assert header.dre_recipient == "Generation - Sante d"
 
 
 def test_an_invoice_leaves_once_however_often_lots_are_made(invoice) -> None:

@@ -141,6 +141,15 @@ def test_one_invoice_costs_a_bounded_number_of_queries(signed_in) -> None:
     assert len(few) == len(many) <= 20
 
 
+@pytest.mark.parametrize(("role", "linked"), [(Role.BILLING, True), (Role.CASHIER, False)])
+def test_a_file_is_a_link_only_for_who_may_open_it(role, linked, signed_in) -> None:
+    invoice = scene.three_invoices()[Payer.AMC]
+    record = scene.a_record(status="applied", invoice=invoice, invoice_number=invoice.number)
+    said = signed_in(role).get(page_of(invoice)).content.decode()
+    assert record.file.name in said
+    assert (f'href="/echanges/{record.file_id}/"' in said) is linked
+
+
 # ---- correct and resend ----
 
 

@@ -21,7 +21,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120  # a machine that does other things at the same time
 GONE_S = 30
-PROGRAMS = ("postgres", "redis-server", "simulator", "celery", "granian")
+# The last one reads cards for the web server, and is started with it.
+PROGRAMS = ("postgres", "redis-server", "simulator", "celery", "granian", "debtors.datamatrix.worker")
 
 
 class Supervised:
@@ -138,6 +139,11 @@ def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tm
     assert second.stop(signal.SIGINT) == 0
     assert left_of(family) == {}
 
+    anew = start("demo", "--reset", "--port", str(port))
+    anew.wait_for("mini-GAP est prête")
+    assert "une seule fois" in anew.said()
+    assert json.loads((tmp_path / "var" / "logins.json").read_text()) != logins
+
 
 def test_a_process_that_dies_is_named_and_the_rest_is_stopped(start, tmp_path: Path) -> None:
     demo = start("demo", "--port", str(free_port()))
@@ -158,7 +164,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(start, tmp_path: Pa
         port = taken.getsockname()[1]
         demo = start("demo", PORT=str(port))
         assert demo.process.wait(START_S) == 1
-    assert re.search(rf"Le port {port} est déjà pris.*PORT={port + 1} make demo", demo.said())
+    assert re.search(rf"Le port {port} est déjà pris.*PORT=\d+ make demo", demo.said())
     assert not (tmp_path / "var" / "postgres").exists()
 
 

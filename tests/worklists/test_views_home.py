@@ -91,6 +91,16 @@ def test_the_panel_of_the_system_counts_what_it_did_today(establishment) -> None
     assert now.median_s == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_the_panel_links_to_the_stopped_calls_for_who_may_open_them(role, person, client) -> None:
+    scene.a_call(status=CallStatus.NEEDS_REFERENT, cause="idb_url_missing")
+    user = person(role)
+    client.force_login(user)
+    address = "/listes/appels-arretes/"
+    linked = f'href="{address}"' in client.get("/systeme/").content.decode()
+    assert linked is (client.get(address).status_code == 200)
+
+
 def test_the_panel_renewed_in_place_is_the_part_of_the_page(signed_in) -> None:
     scene.a_waiting_call()
     client = signed_in(Role.AGENT)

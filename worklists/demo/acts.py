@@ -19,7 +19,7 @@ from admissions.services import coverage, patients, stays
 from billing import services as billing
 from debtors import services as debtor_services
 from debtors.datamatrix import parse
-from debtors.enums import AssociationStatus
+from debtors.enums import AssociationStatus, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from worklists.demo.catalogue import units
 from worklists.demo.chain import Chain
@@ -147,6 +147,9 @@ class Acts:
         with self._learning:
             outcome = coverage.read_card(stay, read, READER, actor)
             if script.has("other_debtor"):
+                if outcome.level not in (MatchLevel.WHOLE, MatchLevel.CSR):
+                    # A colleague chose for such a card before: only then is there something to set aside.
+                    coverage.choose_debtor(stay, outcome.card, self._hospital.debtors[cover.chosen], actor)
                 # The agent is sure to know better than the table: the référent will see to it.
                 coverage.choose_debtor(stay, outcome.card, self._another_debtor(cover.chosen), actor)
             elif outcome.needs_choice and cover.way not in ("unread", "expired"):
@@ -163,18 +166,21 @@ class Acts:
         return next((debtor for debtor in others if debtor.operator_id == right.operator_id), others[0])
 
     def decide_associations(self) -> None:
-        """The référents validate the cards met most often, and reject one that was chosen by mistake."""
+        """The référents validate the cards met most often, and reject a code that is no card at all."""
         waiting = list(
             DatamatrixAssociation.objects.filter(status=AssociationStatus.TO_VALIDATE).order_by("-use_count", "pk")
         )
+        unread = [association.pk for association in waiting if not association.amc_number]
         for number, association in enumerate(waiting):
-            if association.use_count < 3 or not association.amc_number:
+            if association.pk in unread[:1]:
+                status = AssociationStatus.REJECTED
+            elif association.use_count >= 3 and association.amc_number:
+                status = AssociationStatus.VALIDATED
+            else:
                 continue
             actor = self._hospital.someone(Role.REFERENT, number)
             assert actor.user is not None
-            debtor_services.decide_association(
-                association.pk, AssociationStatus.VALIDATED, actor.user, version=association.version
-            )
+            debtor_services.decide_association(association.pk, status, actor.user, version=association.version)
 
     # ---- the stay ----
 

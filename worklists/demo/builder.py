@@ -16,7 +16,7 @@ from worklists.demo import logins, places
 from worklists.demo.acts import Acts, Hospital
 from worklists.demo.ageing import Ageing
 from worklists.demo.ageing_money import MoneyAgeing
-from worklists.demo.plots import Casting, Script, read_plots
+from worklists.demo.plots import FULL_SIZE, Casting, Script, read_plots
 from worklists.demo.recovery import Recovery
 
 # The same people on every machine; their passwords, never.
@@ -44,10 +44,10 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
     if not scripts:
         return scripts
     hospital = Hospital(establishment, rng, now)
-    recovery = Recovery(hospital, rng)
+    recovery = Recovery(hospital, rng, size)
     acts = Acts(hospital, scripts)
     with acts.chain:
-        _live(acts, recovery, scripts, step)
+        _live(acts, recovery, scripts, max(1, round(_REJECTED_KEPT * size / FULL_SIZE)), step)
         _problems()
         step(f"{acts.chain.calls} appels aux organismes, paiements et rejets reçus")
     with transaction.atomic():
@@ -58,7 +58,9 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
     return scripts
 
 
-def _live(acts: Acts, recovery: Recovery, scripts: list[Script], step: Callable[[str], None]) -> None:
+def _live(
+    acts: Acts, recovery: Recovery, scripts: list[Script], rejected_kept: int, step: Callable[[str], None]
+) -> None:
     acts.create_patients()
     step(f"{len(acts.people)} patients")
     acts.preadmit()
@@ -80,7 +82,7 @@ def _live(acts: Acts, recovery: Recovery, scripts: list[Script], step: Callable[
             recovery.send(day)
     acts.withdraw_identities()
     step("sorties, engagements, factures envoyées")
-    recovery.resend_rejected(_REJECTED_KEPT)
+    recovery.resend_rejected(rejected_kept)
     recovery.collect(scripts)
     recovery.finish()
     acts.chain.settle()

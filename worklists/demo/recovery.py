@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time as clock
 from datetime import date, datetime, time, timedelta
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,7 @@ from billing import lots, returns, services
 from billing.enums import FileDirection, FileStatus, InvoiceStatus, Payer, PaymentMeans
 from billing.models import ExchangeFile, Invoice
 from worklists.demo.acts import Hospital
-from worklists.demo.plots import Script
+from worklists.demo.plots import FULL_SIZE, Script
 
 _PATIENCE_S = 20.0
 _DAY_S = 86_400
@@ -30,6 +31,7 @@ _REJECTIONS = (
     ("NOM-INC", "Nom du beneficiaire different"), ("DAT-SEJ", "Dates du sejour incoherentes"),
     ("PRE-INC", "Prestation inconnue a cette date"), ("DOU-FAC", "Facture deja recue"),
 )  # fmt: skip
+_REJECTIONS_LEAST = 3
 # While the demonstration runs, an AMC pays a minute after it has received a lot: long enough to be seen.
 _LIVE_DELAY_S = 60
 
@@ -37,11 +39,12 @@ _LIVE_DELAY_S = 60
 class Recovery:
     """Sends lots and takes returns as the scheduler would, on the days that the stays ended."""
 
-    def __init__(self, hospital: Hospital, rng: Random) -> None:
+    def __init__(self, hospital: Hospital, rng: Random, size: int) -> None:
         self._hospital = hospital
         self._rng = rng
         self._folder = Path(storages["exchange"].path(""))
-        self._troubles = _troubles()
+        self._troubles = _troubles(size)
+        self._means = cycle((PaymentMeans.CARD, PaymentMeans.CHEQUE, PaymentMeans.CASH, PaymentMeans.CARD))
         #: Lot → when its money came, or will.
         self.paid_at: dict[int, datetime] = {}
 
@@ -52,12 +55,14 @@ class Recovery:
         paid_at = timezone.make_aware(datetime.combine(day, time(9))) + delay
         wanted: dict[str, object] = {"delay_s": round(max((paid_at - now).total_seconds(), 0))}
         age = (timezone.localdate(now) - day).days
-        if self._troubles and self._troubles[0][0] >= age:
-            wanted |= self._troubles.pop(0)[1]
-        self._scenario(wanted)
+        trouble = self._troubles[0][1] if self._troubles and self._troubles[0][0] >= age else {}
+        self._scenario(wanted | trouble)
         for lot_id in self._send():
             self.paid_at[lot_id] = paid_at
         returns.import_returns()
+        if trouble and not trouble.keys() & self._left_of_scenario():
+            # It took place: a day without a lot leaves it to the next one.
+            self._troubles.pop(0)
 
     def _send(self) -> list[int]:
         before = set(_lot_ids())
@@ -115,7 +120,7 @@ class Recovery:
         day = exit_day if drawn < 35 else exit_day + timedelta(days=self._rng.randrange(9, 30))
         if day > today or drawn >= 90:
             return
-        means = self._rng.choice([PaymentMeans.CARD, PaymentMeans.CARD, PaymentMeans.CHEQUE, PaymentMeans.CASH])
+        means = next(self._means)
         actor = self._hospital.someone(Role.CASHIER, 0)
         services.record_payment(invoice.pk, invoice.amount, means, f"Quittance {invoice.number}", day, actor)
 
@@ -124,6 +129,13 @@ class Recovery:
         beside = self._folder / "scenario.json.tmp"
         beside.write_text(json.dumps(wanted), encoding="utf-8")
         beside.replace(self._folder / "scenario.json")
+
+    def _left_of_scenario(self) -> set[str]:
+        """What the simulator has not used up."""
+        try:
+            return set(json.loads((self._folder / "scenario.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return set()
 
     def _wait(self, name: str, due_by: float | None = None) -> None:
         """Until the simulator has emptied this folder (or of `.due`, what is due). Raises RuntimeError."""
@@ -145,11 +157,16 @@ def _lot_ids() -> list[int]:
     return list(lots_sent.order_by("pk").values_list("pk", flat=True))
 
 
-def _troubles() -> list[tuple[int, dict[str, object]]]:
-    """Age in days → what goes wrong in the transport that day, the oldest first: each happens once."""
+def _troubles(size: int) -> list[tuple[int, dict[str, object]]]:
+    """Age in days → what goes wrong in the transport that day, the oldest first: each happens once.
+
+    A small hospital has fewer rejections; the others are one of each, and are needed for every state to be seen.
+    """
+    ages = (52, 47, 41, 36, 30, 25, 21, 18, 15, 13)
+    wanted = max(_REJECTIONS_LEAST, round(len(ages) * size / FULL_SIZE))
     rejected: list[tuple[int, dict[str, object]]] = [
         (age, {"reject_next": {"code": code, "label": label}})
-        for age, (code, label) in zip((52, 47, 41, 36, 30, 25, 21, 18, 15, 13), _REJECTIONS * 3, strict=False)
+        for age, (code, label) in zip(ages[: wanted - 1] + ages[-1:], _REJECTIONS * 3, strict=False)
     ]
     others: list[tuple[int, dict[str, object]]] = [
         (44, {"duplicate_next_return": True}),

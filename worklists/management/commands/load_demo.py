@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from accounts.models import Establishment
-from worklists.demo import logins, places, today
+from worklists.demo import census, logins, places, today
 from worklists.demo.builder import build
 from worklists.demo.plots import FULL_SIZE
 
@@ -53,8 +54,21 @@ class Command(BaseCommand):
         self._start_from_nothing()
         started = time.monotonic()
         scripts = build(size, self._say)
+        with connection.cursor() as cursor:
+            # The tables were empty a minute ago: the planner must not wait for the autovacuum to know better.
+            cursor.execute("analyze")
         loaded().touch()
         self._say(f"  {len(scripts)} séjours chargés en {time.monotonic() - started:.0f} s.")
+        if scripts:
+            self._count(size)
+
+    def _count(self, size: int) -> None:
+        establishment = places.demonstration()
+        assert establishment is not None
+        found = census.take(establishment, size)
+        self._say(f"  {found.summary()}")
+        for problem in found.missing:
+            self._say(f"  Il manque : {problem}.")
 
     def _start_from_nothing(self) -> None:
         """A loading that was interrupted starts again; the data of a real hospital are never touched."""
