@@ -99,9 +99,7 @@ def arrivals(establishment_id: int, day: date) -> QuerySet[Stay]:
     )
 
 
-def coverages_on(
-    patient_id: int | Given, day: date | Given, kind: CoverageKind | None = None
-) -> QuerySet[Coverage]:
+def coverages_on(patient_id: int | Given, day: date | Given, kind: CoverageKind | None = None) -> QuerySet[Coverage]:
     """Coverages in force on a day, the last day included, in their order of rank."""
     found = Coverage.objects.filter(
         Q(valid_until__isnull=True) | Q(valid_until__gte=day), patient=patient_id, active=True, valid_from__lte=day

@@ -14,12 +14,12 @@ from bench.http import Connection
 from bench.measure import Row, Sample, in_turns, within
 
 MOST_MS = 150
-_POLL_S = 0.005
+_POLL_S = 0.02
 _PATIENCE_S = 30
 
 
 def rows(place: Ground, rounds: int) -> list[Row]:
-    """A pre-admission is committed here; a program asks the REST API every 5 ms until its IDB is answered."""
+    """A pre-admission is committed here; a program asks the REST API every 20 ms until its IDB is answered."""
     debtor = people.payer(place.simulator)
     warm_up = 5
     patients = [people.covered_patient(debtor) for _ in range(rounds + warm_up)]

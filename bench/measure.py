@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 Subject = Callable[[int], object]
 
@@ -43,6 +44,22 @@ class Row:
     goal: str = ""
     held: bool | None = None
     note: str = ""
+
+
+def processor_ticks() -> tuple[int, int]:
+    """(all, stolen) since the machine started, as Linux counts them; zeros elsewhere."""
+    try:
+        ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except FileNotFoundError:
+        return 0, 0
+    idle = ticks[3] + ticks[4]
+    return sum(ticks) - idle, ticks[7]
+
+
+def stolen_percent(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Share of the time in which this machine wanted to work that its host gave to others, in percent."""
+    wanted, stolen = after[0] - before[0], after[1] - before[1]
+    return 100 * stolen / wanted if wanted else 0.0
 
 
 def in_turns(rounds: int, subjects: Sequence[Subject], *, warm_up: int = 2) -> list[Sample]:

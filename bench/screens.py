@@ -1,4 +1,4 @@
-"""What a screen costs the server, against an empty page for somebody who is signed in."""
+"""What a screen costs the server, against an empty page for somebody who is signed in: the layout alone, and no page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ _LIST = "/listes/patients-a-prevenir/"
 
 
 def rows(place: Ground, rounds: int, lines: int = 500) -> list[Row]:
-    """Pages as a browser gets them, whole, over one kept connection."""
+    """Pages as a browser gets them, whole, over one kept connection.
+
+    The empty page is a screen of the product with nothing on it. The bare answer, a line of text for a known person,
+    is told beside, without a goal: no page with a menu can be near it.
+    """
     debtor = people.payer(place.simulator)
     stay = billed_stay(debtor)
     refusals(debtor, lines)
@@ -43,14 +47,17 @@ def rows(place: Ground, rounds: int, lines: int = 500) -> list[Row]:
     with web(place) as address:
         session = signed_in(referent)
         with Connection(address, session) as browser, Connection(address, session | {"HX-Request": "true"}) as htmx:
-            subjects = [lambda _: browser.get("/bench/vide/")]
+            subjects = [lambda _: browser.get("/bench/vide/"), lambda _: browser.get("/bench/nue/")]
             for name, path, _most in pages:
                 source = htmx if "HTMX" in name else browser
                 subjects.append(lambda _, source=source, path=path: source.get(path))
-            base, *taken = in_turns(rounds, subjects, warm_up=5)
-    return [
-        against(name, sample, "page vide", base, most) for (name, _path, most), sample in zip(pages, taken, strict=True)
-    ]
+            base, bare, *taken = in_turns(rounds, subjects, warm_up=5)
+    found = []
+    for (name, _path, most), sample in zip(pages, taken, strict=True):
+        found.append(against(name, sample, "page vide", base, most))
+        if most is not None:
+            found.append(against(f"{name}, contre une réponse nue", sample, "réponse nue", bare, None))
+    return found
 
 
 def billed_stay(debtor: Debtor) -> Stay:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
 
 app = Celery("gap")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Celery would close the database's connection before and after each task: two connections, and the plans of all its
+# statements, for a call of a few milliseconds. Kept as the web keeps its own: checked before each task, renewed by age.
+app.conf["CELERY_DB_REUSE_MAX"] = 2**31
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+
+
+@signals.task_prerun.connect
+@signals.task_postrun.connect
+def _renew_connection(sender: Any = None, **_: Any) -> None:
+    """As Django does around a request: a connection that broke, or is too old, is closed; the next query opens one."""
+    if not getattr(sender.request, "is_eager", False):
+        close_old_connections()

@@ -68,9 +68,7 @@ def _icon(sprite: str, name: str, attrs: tuple[tuple[str, str], ...]) -> SafeStr
     added = dict(attrs)
     css = f"icon {added.pop('class')}" if "class" in added else "icon"
     others = format_html_join("", ' {}="{}"', added.items())
-    return format_html(
-        '<svg class="{}" aria-hidden="true"{}><use href="{}#i-{}" /></svg>', css, others, sprite, name
-    )
+    return format_html('<svg class="{}" aria-hidden="true"{}><use href="{}#i-{}" /></svg>', css, others, sprite, name)
 
 
 @register.filter

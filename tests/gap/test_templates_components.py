@@ -19,7 +19,8 @@ from gap.templatetags import gap_ui
 from tests.gap.templates_demo import site
 
 ROOT = Path(settings.BASE_DIR)
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+TABLES = sorted((ROOT / "templates/tables").rglob("*.html"))
+TEMPLATES = sorted(set((ROOT / "templates").rglob("*.html")) - set(TABLES))
 COMPONENTS = [path for path in TEMPLATES if "cotton" in path.parts]
 
 
@@ -58,6 +59,11 @@ def test_components_and_partials_render_side_by_side(draw):
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
 def test_every_template_compiles(path):
     assert get_template(str(path.relative_to(ROOT / "templates")))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+def test_every_table_compiles(path):
+    assert get_template(str(path.relative_to(ROOT / "templates/tables")), using="tables")
 
 
 @pytest.mark.parametrize("name", ["400", "403", "404", "500", "403_csrf"])
