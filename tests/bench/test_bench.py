@@ -63,7 +63,7 @@ def test_calls_are_measured_and_really_succeed(place: Ground) -> None:
     simple, present, *queries = calls.rows(place, 2)
     assert simple.n == 2 and simple.ratio and simple.held is not None and present.held is None
     # Both transactions' BEGIN and COMMIT included.
-    assert [row.median for row in queries] == [16, 29]
+    assert [row.median for row in queries] == [14, 27]
 
 
 def test_lists_are_asked_for_one_line_and_for_more(place: Ground) -> None:
@@ -97,4 +97,4 @@ def test_the_whole_bench_runs_prints_and_writes(tmp_path: Path) -> None:
     assert "médiane" in done.stdout
     (written,) = (tmp_path / "results").glob("*.json")
     content = json.loads(written.read_text(encoding="utf-8"))
-    assert len(content["rows"]) == 7 and all(row["median"] > 0 for row in content["rows"])
+    assert len(content["rows"]) == 9 and all(row["median"] > 0 for row in content["rows"])
