@@ -27,7 +27,7 @@ class Given(Expression):
         super().__init__(output_field=output_field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", [self]
 
 
@@ -65,7 +65,8 @@ class Compiled(Generic[M]):
         """The only row for these values. Raises the model's DoesNotExist without one."""
         found = self.first(**values)
         if found is None:
-            raise self._queryset().model.DoesNotExist
+            model: Any = self._queryset().model
+            raise model.DoesNotExist
         return found
 
     def all(self, **values: Any) -> list[M]:
@@ -105,6 +106,7 @@ class Compiled(Generic[M]):
 
 def _written(compiler: Any, sql: str, parameters: tuple[Any, ...], for_update: bool) -> _Written:
     """Take from Django's compiler what ModelIterable takes from it for each query."""
+    populators: Any = get_related_populators  # the stubs are those of a later Django
     fields = compiler.klass_info["select_fields"]
     columns = slice(fields[0], fields[-1] + 1)
     selected = [expression for expression, _sql, _alias in compiler.select[: compiler.col_count]]
@@ -115,7 +117,7 @@ def _written(compiler: Any, sql: str, parameters: tuple[Any, ...], for_update: b
         model=compiler.klass_info["model"],
         columns=columns,
         names=[expression.target.attname for expression in selected[columns]],
-        relations=get_related_populators(compiler.klass_info, compiler.select, connection.alias),
+        relations=populators(compiler.klass_info, compiler.select, connection.alias),
         converters=[
             (place, list(converters), expression)
             for place, (converters, expression) in compiler.get_converters(selected).items()

@@ -30,6 +30,9 @@ PRODUCTION = env.bool("PRODUCTION", default=False)
 ROOT_URLCONF = "gap.urls"
 WSGI_APPLICATION = "gap.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Called when a web process starts: the reader of card images takes a second to be ready.
+WARM_UP = ["debtors.datamatrix.sandbox.warm"]
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EstablishmentBackend"]
 

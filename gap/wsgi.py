@@ -2,12 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-
-from debtors.datamatrix import sandbox
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
 application = get_wsgi_application()
 
-# A web process, after its fork: the first card photographed must not wait for the reader to start.
-sandbox.warm()
+# In a web process, after its fork: what the first person to ask must not wait for.
+for path in settings.WARM_UP:
+    import_string(path)()

@@ -10,8 +10,10 @@ from typing import Any, Final
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Count, F, Max, Min, QuerySet, Sum
 from django.http import QueryDict
+from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
+from admissions.models import Stay
 from gap.lists import COUNTED, page_number, page_of
 from teleservices.models import TeleserviceCall
 from worklists.filters import Choice, ListFilter, without
@@ -38,6 +40,11 @@ class Line:
     label: str
     #: State of the line's own object, where it has one.
     status: str
+
+    @property
+    def stay(self) -> Any:
+        """The stay that the line is about: its own object, or that of its object."""
+        return self.item if isinstance(self.item, Stay) else self.item.stay
 
 
 @dataclass(slots=True)
@@ -128,9 +135,10 @@ def list_context(
         "deeds": deeds_for(worklist, user),
         "query": without(query)[1:],
         "unfiltered": without(query, "q", "amc", "domaine", "depuis", "affecte", "code", "cause"),
-        "groups": groups(worklist, query, user),
-        "owners": owners(worklist, asked, user),
-        "debtors": debtors(worklist, asked, user),
+        # The lines alone, asked for by HTMX, show none of these.
+        "groups": SimpleLazyObject(lambda: groups(worklist, query, user)),
+        "owners": SimpleLazyObject(lambda: owners(worklist, asked, user)),
+        "debtors": SimpleLazyObject(lambda: debtors(worklist, asked, user)),
         "outcomes": outcomes,
         "deed": deed,
     }
@@ -183,7 +191,8 @@ def groups(worklist: Worklist, query: QueryDict, user: User) -> list[Group]:
 def owners(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
     """Me, nobody, and the colleagues who have lines of this list."""
     people = (
-        User.objects.filter(
+        User.objects.only("first_name", "last_name")
+        .filter(
             establishment=user.establishment_id,
             pk__in=Assignment.objects.filter(worklist=worklist.slug).values("assignee"),
         )
