@@ -50,8 +50,7 @@ class Chain:
         # Nobody listens yet: wake-ups go nowhere, and the rows are found below. The worker starts with an empty queue.
         app.conf.broker_url = "memory://localhost/"  # type: ignore[misc]  # read-only for the stubs alone
         # A connection is not shared by a fork. No commit waits for the disk: an interrupted loading starts again.
-        # The same few hundred statements run a hundred thousand times: each is planned once a connection.
-        self._reconnect({"options": "-c synchronous_commit=off", "server_side_binding": True, "prepare_threshold": 3})
+        self._reconnect({"options": "-c synchronous_commit=off"})
         self._pool = ProcessPoolExecutor(
             _WORKERS, mp_context=get_context("fork"), initializer=_live_with_parent, initargs=(os.getpid(),)
         )
@@ -87,10 +86,9 @@ class Chain:
         self.settle()
 
     @staticmethod
-    def _reconnect(options: dict[str, Any]) -> None:
+    def _reconnect(options: dict[str, str]) -> None:
         known = connections.settings["default"]["OPTIONS"]
-        for name in ("options", "server_side_binding", "prepare_threshold"):
-            known.pop(name, None)
+        known.pop("options", None)
         known.update(options)
         connections.close_all()
 
