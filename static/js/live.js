@@ -9,6 +9,7 @@ const news = { "gap:acted": 0, "gap:moved": 0 };
 const knownAt = new WeakMap();
 let lastAnswer = clock();
 let lost = false;
+let leaving = false;
 
 function sentenceOf(element) {
   return element.dataset.announce || element.textContent;
@@ -96,12 +97,16 @@ function leaveIfSignedOut(event) {
   const signIn = document.body.dataset.signInUrl;
   if (!signIn || !isSignedOut(event.detail.xhr)) return;
   event.preventDefault();
+  // Several parts may learn it at once: the second departure would undo the first.
+  if (leaving) return;
+  leaving = true;
   location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 export function start() {
   for (const element of document.querySelectorAll("[data-announce]")) said.add(markOf(element));
   document.addEventListener("htmx:beforeSwap", leaveIfSignedOut);
+  window.addEventListener("pageshow", () => (leaving = false));
   document.addEventListener("htmx:afterSettle", ({ detail }) => announceIn(detail.elt));
   for (const name of Object.keys(news)) document.body.addEventListener(name, () => (news[name] += 1));
   document.addEventListener("htmx:beforeSend", ({ detail }) => {
