@@ -80,7 +80,7 @@ def _start(runtime: Runtime) -> Ground:
     token = _hospital(runtime)
     demo.start_workers(runtime, threads=6)
     port = _free_port()
-    demo.start_web(runtime, port, workers=1)
+    demo.wait_for_web(demo.launch_web(runtime, port, workers=1), port)
     return Ground(
         rest=Rest(f"http://127.0.0.1:{port}/api/v1", token),
         control_url=f"http://127.0.0.1:{ports['control_port']}",

@@ -30,13 +30,18 @@ def run(runtime: Runtime, port: int) -> None:
     runtime.start_servers()
     create_development_pki(runtime.var / "pki")
     wait_for_simulator(runtime, launch_simulator(runtime))
-    if not (runtime.var / "loaded").exists():
+    if (runtime.var / "loaded").exists():
+        # The screens get ready while the arrivals of a new day are written.
+        web = launch_web(runtime, port)
+        runtime.manage("load_demo", "--start")
+    else:
         print("Chargement de l’hôpital de démonstration (une seule fois, une à deux minutes)…", flush=True)
-    runtime.manage("load_demo", "--start")
-    # A first loading lasts long enough for another program to take it meanwhile.
-    _must_be_free(port)
-    # The screens first: somebody waits for them, and the workers would take the processors meanwhile.
-    start_web(runtime, port)
+        runtime.manage("load_demo", "--start")
+        # It lasts long enough for another program to take the port meanwhile.
+        _must_be_free(port)
+        web = launch_web(runtime, port)
+    # The workers after the screens, which somebody waits for: they would take the processors meanwhile.
+    wait_for_web(web, port)
     start_workers(runtime)
     print(_welcome(runtime, port, time.monotonic() - started), flush=True)
     while (dead := runtime.dead()) is None:
@@ -107,9 +112,9 @@ def start_workers(runtime: Runtime, *, threads: int = 12) -> None:
     runtime.start("scheduler", [*celery, "beat", "--loglevel=WARNING", "--pidfile="])
 
 
-def start_web(runtime: Runtime, port: int, *, workers: int = 2) -> None:
-    """The web server, ready when it answers."""
-    child = runtime.start(
+def launch_web(runtime: Runtime, port: int, *, workers: int = 2) -> Child:
+    """The web server. It is not ready yet: `wait_for_web`."""
+    return runtime.start(
         "web",
         [
             # By its module: the script's first line can't hold the path of a checkout that has spaces.
@@ -118,6 +123,10 @@ def start_web(runtime: Runtime, port: int, *, workers: int = 2) -> None:
             "gap.wsgi:application",
         ],
     )
+
+
+def wait_for_web(child: Child, port: int) -> None:
+    """Ready when it answers. Raises RuntimeError when it dies, or after 40 s."""
     wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), child, 40)
 
 
