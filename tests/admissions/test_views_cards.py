@@ -11,6 +11,7 @@ from django.urls import reverse
 from admissions.enums import CoverageSource
 from admissions.models import AdmissionEvent, Card, Coverage
 from debtors.datamatrix.drawing import render_card_png
+from debtors.datamatrix.sandbox import read_untrusted
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from tests.admissions.desk import YEAR, card, fields, url
@@ -128,7 +129,10 @@ def test_an_empty_scan_is_refused_without_a_trace(desk, stay) -> None:
 
 def test_a_photo_of_a_card_is_read_and_kept(desk, stay) -> None:
     AssociationFactory(debtor=DebtorFactory(amc_number="7000000042"))
-    photo = SimpleUploadedFile("carte.png", render_card_png(fields(), issuer="Solivie"), "image/png")
+    picture = render_card_png(fields(), issuer="Solivie")
+    # As when a web process opens: the reader is ready, however busy the machine.
+    assert read_untrusted(picture, deadline_s=60).content
+    photo = SimpleUploadedFile("carte.png", picture, "image/png")
     answer = desk.post(url("stay-scan", stay), {"file": photo}, HTTP_HX_REQUEST="true")
     assert "Carte lue" in answer.text
     assert Card.objects.get().image.name.endswith(".png")

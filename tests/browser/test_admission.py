@@ -13,6 +13,7 @@ from admissions.enums import CoverageKind, IdentityStatus, StayStatus
 from admissions.models import Coverage, Patient, Stay
 from debtors.datamatrix import CardFields, Convention, encode
 from debtors.datamatrix.drawing import render_card_png
+from debtors.datamatrix.sandbox import read_untrusted
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from tests.factories import (
@@ -190,7 +191,10 @@ def test_a_scan_in_a_field_leaves_the_field_as_it_was(desk: Page, stay, keyboard
 def test_a_photo_of_the_card_is_read_like_a_scan(desk: Page, stay) -> None:
     AssociationFactory(debtor=DebtorFactory(amc_number="7000000042", name="Solivie Mutuelle"))
     desk.goto(f"/sejours/{stay.iep}/admission/")
-    photo = {"name": "carte.png", "mimeType": "image/png", "buffer": render_card_png(fields(), issuer="Solivie")}
+    picture = render_card_png(fields(), issuer="Solivie")
+    # A web process has its reader ready when it opens; here the page's process is the test's own.
+    assert read_untrusted(picture, deadline_s=60).content
+    photo = {"name": "carte.png", "mimeType": "image/png", "buffer": picture}
     desk.locator("#card-file").set_input_files(photo)
     expect(desk.locator("#etape-4")).to_contain_text("Solivie Mutuelle", timeout=15_000)
 
