@@ -214,6 +214,13 @@ def test_a_member_number_is_entered_in_place(desk, stay) -> None:
     assert coverage.member_number == "08441927"
 
 
+def test_the_member_number_that_was_refused_is_not_taken_for_a_new_one(desk, stay) -> None:
+    coverage = CoverageFactory(patient=stay.patient, member_number="08441927")
+    answer = desk.post(url("member-number", stay, coverage.pk), {"member_number": "08 441 927"})
+    assert answer.status_code == 422 and "déjà celui du dossier" in answer.text
+    assert 'value="08 441 927"' in answer.text
+
+
 def test_the_coverage_of_another_patient_is_not_found(desk, stay) -> None:
     other = CoverageFactory()
     assert desk.post(url("member-number", stay, other.pk), {"member_number": "A1"}).status_code == 404
