@@ -20,8 +20,8 @@ from gap.templatetags.gap_format import register
 
 def environment(**options: Any) -> Environment:
     """The environment of the tables: an unknown name is an error, never a blank."""
-    strict = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    made = Environment(**options | strict)  # noqa: S701 - it does escape
+    others = {name: value for name, value in options.items() if name not in ("autoescape", "undefined")}
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **others)
     made.filters.update(register.filters | {"capfirst": capfirst})
     made.globals["url"] = _url
     return made

@@ -68,7 +68,10 @@ def test_the_grid_answers_to_a_fragment(desk, stay) -> None:
     DebtorFactory(name="Solivie Mutuelle", town="Rennes")
     DebtorFactory(name="Prévoyance du Rail")
     scan(desk, stay, card())
-    rows = lambda text: desk.post(url("card-grid-rows", stay, Card.objects.get().pk), {"fragment": text}).text  # noqa: E731
+
+    def rows(text: str) -> str:
+        return desk.post(url("card-grid-rows", stay, Card.objects.get().pk), {"fragment": text}).text
+
     assert "Solivie" in rows("soli") and "Rail" not in rows("soli")
     assert "Solivie" in rows("rennes")
     assert "Aucun organisme ne répond" in rows("zzz")

@@ -30,7 +30,7 @@ def chromium(address: str):
 @pytest.fixture
 def page(chromium):
     """A page on the demonstration, in a tab of its own; fails at the end for any error in the console."""
-    memory.__init__()  # type: ignore[misc]
+    memory.forget()
     opened = chromium.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))

@@ -264,7 +264,10 @@ def test_the_money_follows_the_calls(desk, simulator, stay) -> None:
     start = timezone.now().replace(microsecond=0) - dt.timedelta(days=3)
     Stay.objects.filter(pk=stay.pk).update(planned_start_at=start, planned_end_at=timezone.now())
     stays.record_event(stay, EventKind.STAY_PREADMITTED, SYSTEM)
-    money = lambda name: desk.get(reverse(f"billing:{name}", args=[stay.iep])).text  # noqa: E731
+
+    def money(name: str) -> str:
+        return desk.get(reverse(f"billing:{name}", args=[stay.iep])).text
+
     assert "Provisoire" in money("stay-estimate") and "au plus" in money("stay-estimate")
     settle()
     assert "part seule à l’admission" in money("stay-estimate")

@@ -14,12 +14,9 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import django
-
-django.setup()
-
-from django.conf import settings  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import Resolver404, resolve  # noqa: E402
+from django.conf import settings
+from django.test import Client
+from django.urls import Resolver404, resolve
 
 _LINK = re.compile(r'(?:href|hx-get)="([^"#]+)')
 _TIMES = 1
@@ -57,6 +54,7 @@ def visit(username: str, password: str) -> list[tuple[str, str, int, int]]:
 
 
 def main() -> None:
+    django.setup()
     people = json.loads((Path(settings.VAR_DIR) / "logins.json").read_text(encoding="utf-8"))["people"]
     json.dump([row for person in people for row in visit(person["username"], person["password"])], sys.stdout)
 

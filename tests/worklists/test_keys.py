@@ -57,7 +57,10 @@ def chosen(page: Any) -> list[str]:
 
 def test_j_and_k_walk_the_lines_and_stop_at_both_ends(page, calls) -> None:
     order = page.locator(".dt-row-link").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    here = lambda: page.evaluate("document.activeElement.getAttribute('href')")  # noqa: E731
+
+    def here() -> str:
+        return page.evaluate("document.activeElement.getAttribute('href')")
+
     walked = []
     for key in ("j", "j", "j", "j", "k", "k", "k"):
         press(page, key)

@@ -46,6 +46,10 @@ class Memory:
     refuse: bool = False
     version: str = "1"
 
+    def forget(self) -> None:
+        """As new: one memory serves every test of a process."""
+        vars(self).update(vars(Memory()))
+
 
 memory = Memory()
 USER = SimpleNamespace(
