@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from admissions.enums import CoverageKind, StayStatus
 from admissions.models import Coverage, Patient, PatientNameToken, Rights, Stay
 from admissions.rules.identity import query_variants
-from gap.compiled import Given
 from gap.identifiers import InvalidIdentifier, parse_nir
 
 _DATE = re.compile(r"\b(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})\b|\b(\d{2})(\d{2})((?:19|20)\d{2})\b")
@@ -99,7 +99,9 @@ def arrivals(establishment_id: int, day: date) -> QuerySet[Stay]:
     )
 
 
-def coverages_on(patient_id: int | Given, day: date | Given, kind: CoverageKind | None = None) -> QuerySet[Coverage]:
+def coverages_on(
+    patient_id: int | Expression | F, day: date | Expression | F, kind: CoverageKind | None = None
+) -> QuerySet[Coverage]:
     """Coverages in force on a day, the last day included, in their order of rank."""
     found = Coverage.objects.filter(
         Q(valid_until__isnull=True) | Q(valid_until__gte=day), patient=patient_id, active=True, valid_from__lte=day
@@ -110,6 +112,12 @@ def coverages_on(patient_id: int | Given, day: date | Given, kind: CoverageKind 
 def care_date(stay: Stay) -> date:
     """The day on which rights are judged: the (planned) day of entry, however late it is typed."""
     return timezone.localdate(stay.start_at)
+
+
+def care_day(stay: str = "") -> TruncDate:
+    """`care_date` as a column: `.alias(care_day=care_day("stay__"))` for rows that have a stay."""
+    started = Coalesce(f"{stay}started_at", f"{stay}planned_start_at")
+    return TruncDate(started, tzinfo=timezone.get_default_timezone())
 
 
 def latest_rights(stay_id: int, coverage_id: int) -> Rights | None:

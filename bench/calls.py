@@ -22,6 +22,7 @@ from teleservices.enums import CallStatus
 from teleservices.handlers import handler_of
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
+from teleservices.querysets import to_ask
 
 MOST = 2.5
 
@@ -81,9 +82,7 @@ class BareZeep:
 
 
 def _fields(call_id: int) -> Fields:
-    call = TeleserviceCall.objects.select_related("stay__patient", "stay__establishment", "coverage__debtor").get(
-        pk=call_id
-    )
+    call = to_ask().get(pk=call_id)
     _, request = handler_of(call.operation).build(call, timezone.now())
     assert call.operation == Operation.IDB
     return request_fields(replace(request, header=replace(request.header, message_id=uuid4())))

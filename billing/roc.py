@@ -13,7 +13,7 @@ from billing.models import Engagement
 from billing.pricing import content_digest, period_of, price, service_lines
 from billing.rules.split import NotDecided
 from teleservices import handlers, rights
-from teleservices.handlers import NotConfigured, NothingToAsk
+from teleservices.handlers import NothingToAsk
 from teleservices.messages import (
     Answer,
     CalculationAnswer,
@@ -48,24 +48,16 @@ def _lines(call: TeleserviceCall) -> tuple[ServiceLine, ...]:
     return service_lines(lines)
 
 
-def _url(call: TeleserviceCall, service: str) -> str:
-    entry = rights.entry_for(call.stay, call.coverage)
-    url = getattr(entry, f"{service}_url", "")
-    if not url:
-        raise NotConfigured(f"{service}_url_missing")
-    return str(url)
-
-
 class SimulationHandler:
     """SIM: what the AMC would pay of the stay as it stands."""
 
     def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
         rights.must_be_askable(call)
         period = period_of(call.stay)
-        return _url(call, "sim"), SimulationRequest(
+        return rights.url_of(call), SimulationRequest(
             rights.header(call, sent_at),
             rights.route(call.coverage),
-            rights.beneficiary(call.stay, call.coverage),
+            rights.beneficiary(call),
             entry=period.first,
             expected_exit=period.last,
             lines=_lines(call),
@@ -85,10 +77,10 @@ class CalculationHandler:
         period = period_of(call.stay)
         if not period.final:
             raise NothingToAsk("stay_not_discharged")
-        return _url(call, "clc"), CalculationRequest(
+        return rights.url_of(call), CalculationRequest(
             rights.header(call, sent_at),
             rights.route(call.coverage),
-            rights.beneficiary(call.stay, call.coverage),
+            rights.beneficiary(call),
             entry=period.first,
             exit=period.last,
             prescription_date=_prescription_date(call),
@@ -109,7 +101,7 @@ class CancellationHandler:
         ).first()
         if engagement is None:
             raise NothingToAsk("engagement_gone")
-        return _url(call, "del"), CancellationRequest(
+        return rights.url_of(call), CancellationRequest(
             rights.header(call, sent_at),
             rights.route(call.coverage),
             engagement_number=engagement.number,

@@ -42,13 +42,15 @@ class _Written:
     columns: slice
     names: list[str]
     relations: list[Any]
+    annotations: dict[str, int]
     converters: list[tuple[int, list[Callable[..., Any]], Any]]
 
 
 class Compiled(Generic[M]):
     """A queryset read again and again with other values: `Compiled(lambda: Stay.objects.filter(pk=Given(…)))`.
 
-    Only what makes one row one instance is supported: filters, select_related, select_for_update, order, slices.
+    Only what makes one row one instance is supported: filters, annotations, select_related, select_for_update,
+    order, slices.
     """
 
     def __init__(self, queryset: Callable[[], QuerySet[M]]) -> None:
@@ -101,6 +103,8 @@ class Compiled(Generic[M]):
         instance = written.model.from_db(connection.alias, written.names, cells[written.columns])
         for relation in written.relations:
             relation.populate(cells, instance)
+        for name, place in written.annotations.items():
+            setattr(instance, name, cells[place])
         return instance
 
 
@@ -118,6 +122,7 @@ def _written(compiler: Any, sql: str, parameters: tuple[Any, ...], for_update: b
         columns=columns,
         names=[expression.target.attname for expression in selected[columns]],
         relations=populators(compiler.klass_info, compiler.select, connection.alias),
+        annotations=dict(compiler.annotation_col_map or {}),
         converters=[
             (place, list(converters), expression)
             for place, (converters, expression) in compiler.get_converters(selected).items()

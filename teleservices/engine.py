@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
+from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
 from teleservices import client, policy
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
 from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus
@@ -21,19 +22,32 @@ from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
 from teleservices.messages import Exchange, Operation
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
 from teleservices.planning import wake_call
+from teleservices.querysets import to_ask
 
 log = structlog.get_logger(__name__)
 
-# A patient waits for these three. The first brings, with the call, everything that a message names.
-_TO_CLAIM = Compiled(
+# A patient waits for these: their SQL is written once. The first brings all that a message names.
+_TO_CLAIM = Compiled(lambda: to_ask().filter(pk=Given("call", BigIntegerField())))
+# What a cancellation, another worker or a sweep would change of a call that can be claimed.
+_UNLESS_CHANGED = ("status", "attempts_count", "not_before", "in_doubt")
+_CLAIM = UpdateThenInsert(
+    Update(
+        TeleserviceCall,
+        *("status", "in_doubt", "attempts_count", "claimed_until", "first_sent_at", "parameters"),
+        unless_changed=_UNLESS_CHANGED,
+    ),
+    Insert(TeleserviceAttempt),
+)
+_NOTE = Update(TeleserviceAttempt, "duration_ms", "http_status", "response_xml", "outcome", "reason")
+_SUCCEEDED = UpdateBoth(_NOTE, Update(TeleserviceCall, *policy.SUCCESS_CHANGES))
+# The stay first, then the call: the one order of locks of every writer. PostgreSQL locks in the order of `of`.
+_TO_RECORD = Compiled(
     lambda: (
-        TeleserviceCall.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("stay__patient", "stay__establishment", "coverage__debtor")
+        TeleserviceCall.objects.select_for_update(of=("stay", "self"))
+        .select_related("stay")
         .filter(pk=Given("call", BigIntegerField()))
     )
 )
-_STAY_TO_RECORD = Compiled(lambda: Stay.objects.select_for_update().filter(pk=Given("stay", BigIntegerField())))
-_TO_RECORD = Compiled(lambda: TeleserviceCall.objects.select_for_update().filter(pk=Given("call", BigIntegerField())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +83,38 @@ def run(call_id: int) -> None:
 
 
 def claim(call_id: int) -> Claimed | None:
-    """Take the call, write the attempt and the message, commit. None when it is not due, or another worker has it."""
+    """Take the call and write the attempt with its message, at once. None when it is not due, or another has it.
+
+    Nothing is locked while the message is built. The claim is one statement, which does nothing when the call is no
+    longer what was read: the last instant at which an event can still make the question pointless.
+    """
     now = timezone.now()
-    with transaction.atomic():
-        call = _TO_CLAIM.first(call=call_id)
-        # Looked at once the row is ours: what it says can change no more.
-        if call is None or call.status not in CLAIMABLE or call.not_before > now:
-            return None
-        operation = Operation(call.operation)
-        if call.in_doubt:
-            # What may have been received must be sent again as it was, to the letter.
-            previous = call.attempts.filter(request_xml__isnull=False).first()
-            assert previous is not None and previous.request_xml is not None
-            url, request_xml = previous.url, previous.request_xml
-        else:
-            url, request = handler_of(operation).build(call, now)
-            request_xml = client.current().build(operation, request)
-        was_in_doubt = call.in_doubt
-        call.status = CallStatus.CALLING
-        call.in_doubt = True
-        call.attempts_count += 1
-        call.claimed_until = now + timedelta(
-            seconds=settings.TELESERVICES["timeout_connect"] + settings.TELESERVICES["timeout_read"] + 15
-        )
-        call.first_sent_at = call.first_sent_at or now
-        call.save(
-            update_fields=["status", "in_doubt", "attempts_count", "claimed_until", "first_sent_at", "parameters"]
-        )
-        attempt = TeleserviceAttempt.objects.create(
-            call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
-        )
-    return Claimed(call.pk, call.stay_id, attempt.pk, operation, call.message_id, url, request_xml, was_in_doubt)
+    call = _TO_CLAIM.first(call=call_id)
+    if call is None or call.status not in CLAIMABLE or call.not_before > now:
+        return None
+    were = {name: getattr(call, name) for name in _UNLESS_CHANGED}
+    operation = Operation(call.operation)
+    if call.in_doubt:
+        # What may have been received must be sent again as it was, to the letter.
+        previous = call.attempts.filter(request_xml__isnull=False).first()
+        assert previous is not None and previous.request_xml is not None
+        url, request_xml = previous.url, previous.request_xml
+    else:
+        url, request = handler_of(operation).build(call, now)
+        request_xml = client.current().build(operation, request)
+    call.status = CallStatus.CALLING
+    call.in_doubt = True
+    call.attempts_count += 1
+    call.claimed_until = now + timedelta(
+        seconds=settings.TELESERVICES["timeout_connect"] + settings.TELESERVICES["timeout_read"] + 15
+    )
+    call.first_sent_at = call.first_sent_at or now
+    attempt = TeleserviceAttempt(
+        call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
+    )
+    if not _CLAIM.run(call, were, attempt):
+        return None
+    return Claimed(call.pk, call.stay_id, attempt.pk, operation, call.message_id, url, request_xml, were["in_doubt"])
 
 
 def send(claimed: Claimed) -> Exchange | CallError:
@@ -127,17 +142,21 @@ def record(claimed: Claimed, result: Exchange | CallError) -> None:
 
 
 def _record(claimed: Claimed, result: Exchange | CallError) -> None:
-    # The stay first, then the call: the one order of locks of every writer.
-    stay = _STAY_TO_RECORD.get(stay=claimed.stay_id)
     call = _TO_RECORD.get(call=claimed.call_id)
-    call.stay = stay  # as it was just locked: who applies the answer reads no other
-    _note_attempt(claimed, result)
     if call.status not in (CallStatus.CALLING, CallStatus.UNKNOWN):
+        _note_attempt(claimed, result)
         return  # a reconciliation was faster: its record stands
     now = timezone.now()
     if isinstance(result, Exchange):
         call.duration_ms = result.duration_ms
-        policy.answered(call, result.answer, now)
+        if result.answer.header.positive:
+            policy.succeeded(call, result.answer.header, now)
+            _SUCCEEDED.run(_attempt(claimed, result), call)
+            policy.apply(call, result.answer)
+            return
+    _note_attempt(claimed, result)
+    if isinstance(result, Exchange):
+        policy.refused(call, result.answer.header, now)
     elif isinstance(result, ConfigurationError | Refused):
         policy.stopped(call, result.reason, claimed.was_in_doubt, now)
     elif isinstance(result, NotSent):
@@ -155,19 +174,23 @@ _OUTCOMES: tuple[tuple[type[CallError], AttemptOutcome], ...] = (
 )
 
 
-def _note_attempt(claimed: Claimed, result: Exchange | CallError) -> None:
-    if isinstance(result, Exchange):
-        outcome, reason = AttemptOutcome.ANSWERED, ""
-    else:
-        outcome = next(outcome for family, outcome in _OUTCOMES if isinstance(result, family))
-        reason = result.reason[:60]
-    TeleserviceAttempt.objects.filter(pk=claimed.attempt_id).update(
+def _attempt(claimed: Claimed, result: Exchange | CallError) -> TeleserviceAttempt:
+    """What came of the attempt: only the fields of `_NOTE` count, the row keeps the others."""
+    attempt = TeleserviceAttempt(
+        pk=claimed.attempt_id,
         duration_ms=result.duration_ms,
         http_status=result.http_status,
         response_xml=result.response_xml,
-        outcome=outcome,
-        reason=reason,
+        outcome=AttemptOutcome.ANSWERED,
     )
+    if isinstance(result, CallError):
+        attempt.outcome = next(outcome for family, outcome in _OUTCOMES if isinstance(result, family))
+        attempt.reason = result.reason[:60]
+    return attempt
+
+
+def _note_attempt(claimed: Claimed, result: Exchange | CallError) -> None:
+    _NOTE.run(_attempt(claimed, result))
 
 
 def _end_before_sending(call_id: int, cause: str, *, pointless: bool) -> None:

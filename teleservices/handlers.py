@@ -27,13 +27,16 @@ class NotConfigured(Exception):
 
 
 class Handler(Protocol):
-    """What the engine needs of an operation. Both run in a transaction, with the stay locked."""
+    """What the engine needs of an operation."""
 
     def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
-        """The URL and the message. Raises NothingToAsk, NotConfigured."""
+        """The URL and the message, for a call read by `querysets.to_ask`. Raises NothingToAsk, NotConfigured.
+
+        Nothing is locked, and the claim may yet fail: it only reads, and notes what it asked in `call.parameters`.
+        """
 
     def apply(self, call: TeleserviceCall, answer: Answer) -> None:
-        """Take a positive answer into account."""
+        """Take a positive answer into account. Runs in a transaction, with stay and call locked."""
 
 
 _HANDLERS: dict[Operation, Handler] = {}

@@ -77,7 +77,8 @@ class RetryPolicy(models.Model):
 class TeleserviceCall(models.Model):
     """One question put to a payer. `message_id` is decided when the call is planned, the same for every attempt."""
 
-    stay = models.ForeignKey(Stay, on_delete=models.CASCADE, related_name="calls")
+    # Every call writes its row three times: no index that another one makes useless, none on what is nearly always empty.
+    stay = models.ForeignKey(Stay, on_delete=models.CASCADE, related_name="calls", db_index=False)  # call_of_stay
     coverage = models.ForeignKey(Coverage, on_delete=models.PROTECT, related_name="calls")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="calls")
     event = models.ForeignKey(AdmissionEvent, on_delete=models.PROTECT, related_name="calls")
@@ -85,7 +86,7 @@ class TeleserviceCall(models.Model):
     message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     status = models.CharField("état", max_length=15, choices=CallStatus.choices, default=CallStatus.PLANNED)
     lane = models.CharField("file", max_length=12, choices=Lane.choices, default=Lane.INTERACTIVE)
-    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by")
+    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by", db_index=False)
     # What differs from the ordinary question: a prescription date to use, an engagement to cancel. Codes only.
     parameters = models.JSONField(default=dict, blank=True)
     planned_at = models.DateTimeField("prévu le", auto_now_add=True)
@@ -104,9 +105,15 @@ class TeleserviceCall(models.Model):
     in_doubt = models.BooleanField("peut-être reçu", default=False)
     # A person has done what the refusal asked of a person (told the patient, reported the anomaly).
     handled_at = models.DateTimeField("traité le", null=True)
-    handled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     # A newer call has replaced this one: its refusal asks nothing of anybody any more.
     superseded_at = models.DateTimeField("remplacé le", null=True)
+
+    # Read with the call by `querysets.to_ask` alone, to put its question.
+    service_url: str | None
+    amo_regime: str | None
 
     class Meta:
         verbose_name = "appel de téléservice"
@@ -129,6 +136,8 @@ class TeleserviceCall(models.Model):
             models.Index(fields=["lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
             models.Index(fields=["claimed_until"], condition=Q(status=CallStatus.CALLING), name="call_claimed"),
             models.Index(fields=["stay", "-planned_at"], name="call_of_stay"),
+            models.Index(fields=["follows"], condition=Q(follows__isnull=False), name="call_following"),
+            models.Index(fields=["handled_by"], condition=Q(handled_by__isnull=False), name="call_handled_by"),
             models.Index(
                 fields=["disposition", "finished_at"],
                 condition=Q(status=CallStatus.REFUSED, superseded_at__isnull=True, handled_at__isnull=True),

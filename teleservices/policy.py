@@ -22,7 +22,7 @@ from teleservices.rules.backoff import Backoff, delay
 # The dates that a replay may use, in this order, when the prescription date is refused.
 _REPLAYS = (None, "entry", "service")
 # What a positive answer changes of its call.
-_SETTLED = (
+SUCCESS_CHANGES = (
     "status", "return_code", "return_label", "claimed_until", "finished_at", "in_doubt", "family", "disposition",
     "cause", "duration_ms",
 )  # fmt: skip
@@ -47,18 +47,23 @@ def next_try(cause: str, attempt: int, now: datetime) -> datetime:
     return now + delay(backoff, attempt, secrets.randbelow(1000) / 1000)
 
 
-def answered(call: TeleserviceCall, answer: Answer, now: datetime) -> None:
-    """A usable answer came. Runs in the transaction that records it, stay and call locked."""
-    header = answer.header
+def succeeded(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> None:
+    """A positive answer came: what it says of its call, for the engine to write (SUCCESS_CHANGES)."""
+    call.return_code, call.return_label = header.code, header.label[:200]
+    call.status, call.finished_at, call.in_doubt, call.claimed_until = CallStatus.SUCCEEDED, now, False, None
+    call.family = call.disposition = call.cause = ""
+
+
+def apply(call: TeleserviceCall, answer: Answer) -> None:
+    """Take a positive answer into account. Runs in the transaction that records it, stay and call locked."""
+    handler_of(call.operation).apply(call, answer)
+    call_ended(call)
+
+
+def refused(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> None:
+    """A negative answer came. Runs in the transaction that records it, stay and call locked."""
     call.return_code, call.return_label = header.code, header.label[:200]
     call.claimed_until = None
-    if header.positive:
-        call.status, call.finished_at, call.in_doubt = CallStatus.SUCCEEDED, now, False
-        call.family = call.disposition = call.cause = ""
-        call.save(update_fields=_SETTLED)
-        handler_of(call.operation).apply(call, answer)
-        call_ended(call)
-        return
     known = code_in_force(header.code, now)
     call.family = known.family if known else Family.UNKNOWN_CODE
     call.disposition = known.disposition if known else Disposition.STORE

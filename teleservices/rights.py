@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import BigIntegerField, DateField
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
-from admissions.querysets import care_date, coverages_on, latest_rights
+from admissions.querysets import care_date, latest_rights
 from admissions.services.coverage import apply_rights, rights_undetermined
 from debtors.models import DirectoryEntry
 from debtors.querysets import directory_entry
 from debtors.services import store_directory_answer
-from gap.compiled import Compiled, Given
 from teleservices.handlers import NotConfigured, NothingToAsk
 from teleservices.messages import (
     Answer,
@@ -54,9 +52,16 @@ def route(coverage: Coverage) -> PayerRoute:
     return PayerRoute(coverage.debtor.amc_number, coverage.convention, coverage.csr)
 
 
-def beneficiary(stay: Stay, coverage: Coverage) -> Beneficiary:
+def url_of(call: TeleserviceCall) -> str:
+    """Where the service is called. Raises NotConfigured when the directory gives no address for it."""
+    if not call.service_url:
+        raise NotConfigured(f"{call.operation.lower()}_url_missing")
+    return call.service_url
+
+
+def beneficiary(call: TeleserviceCall) -> Beneficiary:
     """Raises NothingToAsk when the NIR is unknown: an AMC can't find anybody without it."""
-    patient = stay.patient
+    patient = call.stay.patient
     if not patient.nir:
         raise NothingToAsk("nir_missing")
     return Beneficiary(
@@ -66,19 +71,9 @@ def beneficiary(stay: Stay, coverage: Coverage) -> Beneficiary:
         birth_date=patient.birth_date,
         birth_rank=patient.birth_rank,
         used_name=patient.used_name,
-        member_number=coverage.member_number or "",
-        amo_regime=_amo_regime(stay),
+        member_number=call.coverage.member_number or "",
+        amo_regime=call.amo_regime or "",
     )
-
-
-def _amo_regime(stay: Stay) -> str:
-    amo = _AMO.first(patient=stay.patient_id, day=care_date(stay))
-    return amo.debtor.amo_regime if amo else ""
-
-
-_AMO = Compiled(
-    lambda: coverages_on(Given("patient", BigIntegerField()), Given("day", DateField()), CoverageKind.AMO)[:1]
-)
 
 
 def entry_for(stay: Stay, coverage: Coverage) -> DirectoryEntry | None:
@@ -161,15 +156,13 @@ class RightsHandler:
     def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
         must_be_askable(call)
         stay = call.stay
-        entry = entry_for(stay, call.coverage)
-        if entry is None or not entry.idb_url:
-            raise NotConfigured("idb_url_missing")
+        url = url_of(call)
         end = timezone.localdate(stay.ended_at or stay.planned_end_at) if stay.ended_at or stay.planned_end_at else None
         start = care_date(stay)
-        return entry.idb_url, RightsRequest(
+        return url, RightsRequest(
             header(call, sent_at),
             route(call.coverage),
-            beneficiary(stay, call.coverage),
+            beneficiary(call),
             care_start=start,
             care_end=max(end, start) if end else None,
         )

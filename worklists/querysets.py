@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, StayKind, StayStatus
 from admissions.events import SHOWN_AFTER
 from admissions.models import Coverage, EventDelivery, Rights, Stay
-from admissions.querysets import day_bounds
+from admissions.querysets import care_day, day_bounds
 from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatus, InvoiceStatus, Payer, RecordStatus
 from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
 from debtors.enums import AssociationStatus
@@ -113,11 +113,6 @@ def with_amount_at_stake(calls: QuerySet[Any], stay: str = "stay") -> QuerySet[A
 # ---- stays ----
 
 
-def _day_of_care(planned: bool = False) -> TruncDate:
-    started = Coalesce("started_at", "planned_start_at") if planned else F("started_at")
-    return TruncDate(started, tzinfo=timezone.get_current_timezone())
-
-
 def _covered(kind: CoverageKind, **conditions: Any) -> Exists:
     """A coverage of this kind is in force on the stay's day of care (annotated as `care_day`)."""
     return Exists(
@@ -140,7 +135,7 @@ _CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in
 def _gone_unbilled(establishment_id: int) -> QuerySet[Stay]:
     return (
         Stay.objects.filter(establishment=establishment_id, status=StayStatus.DISCHARGED)
-        .alias(care_day=_day_of_care())
+        .alias(care_day=care_day())
         .filter(~_BILLED)
     )
 
@@ -156,7 +151,7 @@ def cards_to_scan(establishment_id: int) -> QuerySet[Stay]:
             planned_start_at__lt=end,
             status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED],
         )
-        .alias(care_day=_day_of_care(planned=True))
+        .alias(care_day=care_day())
         .filter(~_covered(CoverageKind.AMC))
     )
 
@@ -229,7 +224,7 @@ def undecided_shape() -> Exists:
     """The stay itself has a shape that the rules of price do not decide."""
     shape = (
         Stay.objects.filter(pk=OuterRef("pk"))
-        .alias(care_day=_day_of_care(), exit_day=TruncDate("ended_at", tzinfo=timezone.get_current_timezone()))
+        .alias(care_day=care_day(), exit_day=TruncDate("ended_at", tzinfo=timezone.get_current_timezone()))
         .filter(no_night() | too_long() | no_tariff())
     )
     return Exists(shape)

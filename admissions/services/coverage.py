@@ -21,9 +21,11 @@ from debtors.enums import DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import CardContext, match_card
 from gap.crypto import index_key
+from gap.written import Insert
 
 # Stays whose payer may still change: nothing is settled yet.
 _CONCERNED = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
+_RIGHTS = Insert(Rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def enter_member_number(coverage_id: int, member_number: str, actor: Actor) -> C
 
 def apply_rights(stay: Stay, coverage_id: int, **answer: Any) -> Rights:
     """Keep what a payer answered of a coverage for this stay's dates. Needs the stay's lock. Fields: those of Rights."""
-    return Rights.objects.create(stay=stay, coverage_id=coverage_id, care_date=care_date(stay), **answer)
+    return _RIGHTS.run(Rights(stay=stay, coverage_id=coverage_id, care_date=care_date(stay), **answer))
 
 
 def rights_undetermined(

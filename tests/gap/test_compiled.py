@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, DateField, QuerySet
+from django.db.models import BigIntegerField, DateField, F, QuerySet
+from django.db.models.functions import Coalesce
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
@@ -39,6 +40,25 @@ def test_the_instance_is_the_one_of_the_queryset_with_its_relations_and_decrypte
     assert found == expected and not found._state.adding
     for field in Stay._meta.concrete_fields:
         assert getattr(found, field.attname) == getattr(expected, field.attname)
+
+
+def test_what_is_left_out_and_what_is_added_are_those_of_the_queryset() -> None:
+    """Deferred fields are read when they are asked for; an annotation is an attribute."""
+    made = StayFactory(patient=PatientFactory(birth_name="MORVAN"))
+    trimmed = Compiled(
+        lambda: (
+            stays()
+            .defer("domain", "patient__birth_name")
+            .annotate(started=Coalesce("started_at", "planned_start_at"), named=F("patient__birth_name"))
+            .filter(pk=Given("stay", BigIntegerField()))
+        )
+    )
+    found = trimmed.get(stay=made.pk)
+    assert (vars(found)["named"], vars(found)["started"]) == ("MORVAN", made.planned_start_at)
+    assert found.get_deferred_fields() == {"domain"} and found.patient.get_deferred_fields() == {"birth_name"}
+    with CaptureQueriesContext(connection) as queries:
+        assert (found.domain, found.patient.birth_name) == (made.domain, "MORVAN")
+    assert len(queries) == 2
 
 
 def test_each_use_has_its_own_values() -> None:

@@ -17,7 +17,7 @@ from billing.rules.split import NotDecided
 from debtors.enums import AssociationStatus
 from teleservices import policy
 from teleservices.enums import CallStatus, Disposition, Family
-from teleservices.messages import AnswerHeader, RightsAnswer
+from teleservices.messages import AnswerHeader
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory
 from tests.worklists import scene
@@ -63,7 +63,7 @@ def test_what_the_policy_makes_of_each_family_is_seen_in_its_list(code, establis
         operation="CLC", parameters=parameters,
     )  # fmt: skip
     header = AnswerHeader(message_id=call.message_id, answered_at=timezone.now(), code=code, label="Libellé reçu")
-    policy.answered(call, RightsAnswer(header=header), timezone.now())
+    policy.refused(call, header, timezone.now())
     assert lists_of(call, establishment) == [EXPECTED[code]]
 
 

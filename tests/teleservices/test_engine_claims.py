@@ -1,0 +1,180 @@
+"""A call is taken by one worker, as it was read, and its answer is written under the locks that everybody takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from teleservices import engine
+from teleservices.enums import CallStatus
+from teleservices.messages import Operation
+from teleservices.models import TeleserviceCall
+from teleservices.planning import cancel_unsent
+from teleservices.querysets import to_ask
+from teleservices.rights import RightsHandler
+from tests.factories import AmoCoverageFactory, CoverageFactory, DirectoryEntryFactory, PatientFactory, invented_nir
+from tests.processes import run_together
+from tests.worklists import scene
+
+ROUTE = {"convention": "RO", "csr": ""}
+
+
+def planned() -> TeleserviceCall:
+    """An IDB that is due, of a patient whose AMC is in the directory."""
+    patient = PatientFactory(nir=invented_nir(7))
+    stay = scene.a_stay(patient=patient)
+    since = timezone.localdate() - timedelta(days=90)
+    AmoCoverageFactory(patient=patient, valid_from=since)
+    coverage = CoverageFactory(patient=patient, valid_from=since, **ROUTE)
+    DirectoryEntryFactory(
+        amc_number=coverage.debtor.amc_number, domain=stay.domain, idb_url="https://localhost/idb", **ROUTE
+    )
+    return scene.a_call(
+        stay,
+        coverage,
+        operation=Operation.IDB,
+        status=CallStatus.PLANNED,
+        attempts_count=0,
+        not_before=scene.ago(hours=1),
+    )
+
+
+@pytest.mark.django_db
+def test_one_read_brings_all_that_the_message_names() -> None:
+    call = planned()
+    with CaptureQueriesContext(connection) as queries:
+        found = to_ask().get(pk=call.pk)
+        url, request = RightsHandler().build(found, timezone.now())
+    assert len(queries) == 1
+    assert url == found.service_url and url.startswith("https://")
+    assert request.beneficiary.amo_regime == found.amo_regime != ""
+
+
+@pytest.mark.django_db
+def test_what_is_cancelled_while_the_message_is_built_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last instant at which an event can still make the question pointless is the claim itself."""
+    call = planned()
+    build = RightsHandler.build
+
+    def cancelled_meanwhile(handler: RightsHandler, *arguments: object) -> object:
+        cancel_unsent(call.stay, "stay_cancelled")
+        return build(handler, *arguments)
+
+    monkeypatch.setattr(RightsHandler, "build", cancelled_meanwhile)
+    assert engine.claim(call.pk) is None
+    call.refresh_from_db()
+    assert (call.status, call.attempts_count, call.in_doubt) == (CallStatus.CANCELLED, 0, False)
+    assert not call.attempts.exists()
+
+
+@pytest.mark.django_db
+def test_a_call_put_off_while_its_message_is_built_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = planned()
+    build = RightsHandler.build
+    later = timezone.now() + timedelta(minutes=5)
+
+    def put_off_meanwhile(handler: RightsHandler, *arguments: object) -> object:
+        TeleserviceCall.objects.filter(pk=call.pk).update(not_before=later)
+        return build(handler, *arguments)
+
+    monkeypatch.setattr(RightsHandler, "build", put_off_meanwhile)
+    assert engine.claim(call.pk) is None
+    assert not call.attempts.exists()
+
+
+CLAIM = """
+from teleservices import engine
+print("pris" if engine.claim({call}) else "laissé")
+"""
+
+# What looking before writing would do: every worker finds the call planned, and every one sends it.
+LOOK_THEN_TAKE = """
+from teleservices.models import TeleserviceAttempt, TeleserviceCall
+from django.utils import timezone
+call = TeleserviceCall.objects.get(pk={call})
+time.sleep(0.3)
+if call.status == "planned":
+    TeleserviceAttempt.objects.create(call=call, number=rank + 1, started_at=timezone.now())
+    call.status, call.claimed_until = "calling", timezone.now()
+    call.save()
+    print("pris")
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_four_workers_one_takes_the_call() -> None:
+    call = planned()
+    told = run_together(CLAIM.format(call=call.pk), 4)
+    assert sorted(line.splitlines()[-1] for line in told) == ["laissé", "laissé", "laissé", "pris"]
+    assert call.attempts.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_claim_four_workers_take_it() -> None:
+    call = planned()
+    told = run_together(LOOK_THEN_TAKE.format(call=call.pk), 4)
+    assert sum("pris" in line for line in told) == 4
+    assert call.attempts.count() == 4
+
+
+# Rank 0 holds the call. Rank 1 records, and waits for it. Rank 2 asks whether rank 1 already has the stay.
+RECORD = """
+from admissions.models import Stay
+from django.db.utils import OperationalError
+from teleservices import engine
+from teleservices.models import TeleserviceCall
+if rank == 0:
+    with transaction.atomic():
+        TeleserviceCall.objects.select_for_update().get(pk={call})
+        time.sleep(3)
+elif rank == 1:
+    time.sleep(1)
+    with transaction.atomic():
+        engine._TO_RECORD.get(call={call})
+else:
+    time.sleep(2)
+    try:
+        with transaction.atomic():
+            Stay.objects.select_for_update(nowait=True).get(pk={stay})
+        print("libre")
+    except OperationalError:
+        print("pris")
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_recorded_under_the_lock_of_the_stay_then_that_of_the_call() -> None:
+    """In one statement. Were the call locked first, two writers could wait for each other for ever."""
+    call = planned()
+    told = run_together(RECORD.format(call=call.pk, stay=call.stay_id), 3)
+    assert told[2] == "pris"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_locks_bring_is_the_last_state_of_both_rows() -> None:
+    """A row that changed while the lock was waited for is read anew, not as the statement first saw it."""
+    call = planned()
+    told = run_together(CHANGED_MEANWHILE.format(call=call.pk, stay=call.stay_id), 2)
+    assert told[1] == "990000777 RC15"
+
+
+CHANGED_MEANWHILE = """
+from admissions.models import Stay
+from teleservices import engine
+from teleservices.models import TeleserviceCall
+if rank == 0:
+    with transaction.atomic():
+        Stay.objects.select_for_update().get(pk={stay})
+        Stay.objects.filter(pk={stay}).update(iep="990000777")
+        TeleserviceCall.objects.filter(pk={call}).update(return_code="RC15")
+        time.sleep(2)
+else:
+    time.sleep(1)
+    with transaction.atomic():
+        call = engine._TO_RECORD.get(call={call})
+        print(call.stay.iep, call.return_code)
+"""
