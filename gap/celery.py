@@ -9,6 +9,8 @@ from celery import Celery, signals
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from gap.memory import settle
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
 
 app = Celery("gap")
@@ -18,6 +20,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf["CELERY_DB_REUSE_MAX"] = 2**31
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
+
+
+@signals.worker_process_init.connect
+@signals.worker_ready.connect
+def _settle(**_: Any) -> None:
+    """Before the first task: in the worker, and in each of its processes when it has some."""
+    settle()
 
 
 @signals.task_prerun.connect

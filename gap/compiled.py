@@ -14,8 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import Expression, Field, Model, QuerySet
-from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
+
+from gap.instances import Shape
 
 M = TypeVar("M", bound=Model)
 
@@ -38,11 +39,7 @@ class _Written:
     sql: str
     parameters: tuple[Any, ...]
     for_update: bool
-    model: type[Model]
-    columns: slice
-    names: list[str]
-    relations: list[Any]
-    annotations: dict[str, int]
+    shape: Shape
     converters: list[tuple[int, list[Callable[..., Any]], Any]]
 
 
@@ -100,29 +97,17 @@ class Compiled(Generic[M]):
         for place, converters, expression in written.converters:
             for convert in converters:
                 cells[place] = convert(cells[place], expression, connection)
-        instance = written.model.from_db(connection.alias, written.names, cells[written.columns])
-        for relation in written.relations:
-            relation.populate(cells, instance)
-        for name, place in written.annotations.items():
-            setattr(instance, name, cells[place])
-        return instance
+        return written.shape.instance(cells)
 
 
 def _written(compiler: Any, sql: str, parameters: tuple[Any, ...], for_update: bool) -> _Written:
-    """Take from Django's compiler what ModelIterable takes from it for each query."""
-    populators: Any = get_related_populators  # the stubs are those of a later Django
-    fields = compiler.klass_info["select_fields"]
-    columns = slice(fields[0], fields[-1] + 1)
+    """Take from Django's compiler what its own iterator takes from it for each query."""
     selected = [expression for expression, _sql, _alias in compiler.select[: compiler.col_count]]
     return _Written(
         sql=sql,
         parameters=parameters,
         for_update=for_update,
-        model=compiler.klass_info["model"],
-        columns=columns,
-        names=[expression.target.attname for expression in selected[columns]],
-        relations=populators(compiler.klass_info, compiler.select, connection.alias),
-        annotations=dict(compiler.annotation_col_map or {}),
+        shape=Shape(compiler),
         converters=[
             (place, list(converters), expression)
             for place, (converters, expression) in compiler.get_converters(selected).items()

@@ -15,6 +15,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from gap.instances import light
+
 PAGE_SIZE: Final = 50
 # A count stops here: « 10 000 et plus » is enough to a person, and costs milliseconds whatever the volume.
 COUNTED: Final = 10_000
@@ -72,18 +74,25 @@ def page_number(text: str | None) -> int:
 
 
 def page_of(
-    rows: QuerySet[Any], number: int, *, counted: QuerySet[Any] | None = None, size: int = PAGE_SIZE
+    rows: QuerySet[Any],
+    number: int,
+    *,
+    counted: QuerySet[Any] | None = None,
+    count: int | None = None,
+    size: int = PAGE_SIZE,
 ) -> ListPage:
-    """Two queries: a bounded count of `counted` (the same rows without their adornments), and the page.
+    """Two queries: a bounded count of `counted` (the same rows without their adornments), unless `count` is known
+    already, and the page.
 
     A page past the end is the last one: a list that shortened under somebody's eyes is not an error.
     """
-    count = bounded_count(rows if counted is None else counted)
+    if count is None:
+        count = bounded_count(rows if counted is None else counted)
     num_pages = max(1, -(-count // size)) if count <= COUNTED else None
     if num_pages is not None:
         number = min(number, num_pages)
     start = (number - 1) * size
-    found = list(rows[start : start + size + 1])
+    found = list(light(rows[start : start + size + 1]))
     return ListPage(found[:size], number, Total(count, num_pages), len(found) > size)
 
 

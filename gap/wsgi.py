@@ -1,10 +1,13 @@
 """What a web server loads, in each of its processes."""
 
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.utils.module_loading import import_string
+
+from gap.memory import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
 application = get_wsgi_application()
@@ -12,3 +15,5 @@ application = get_wsgi_application()
 # In a web process, after its fork: what the first person to ask must not wait for.
 for path in settings.WARM_UP:
     import_string(path)()
+import_module(settings.ROOT_URLCONF)
+settle()

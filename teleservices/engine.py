@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
+from gap.constants import Constant, constants
 from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
 from teleservices import client, policy
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
@@ -217,7 +218,7 @@ def sweep(limit: int = 500) -> int:
     with transaction.atomic():
         expired = list(
             TeleserviceCall.objects.select_for_update(skip_locked=True).filter(
-                status=CallStatus.CALLING, claimed_until__lt=now
+                status=Constant(CallStatus.CALLING), claimed_until__lt=now
             )[:limit]
         )
         for call in expired:
@@ -227,7 +228,7 @@ def sweep(limit: int = 500) -> int:
                 outcome=AttemptOutcome.LOST, reason="worker_gone"
             )
     due = list(
-        TeleserviceCall.objects.filter(status__in=CLAIMABLE, not_before__lte=now - timedelta(seconds=1))
+        TeleserviceCall.objects.filter(status__in=constants(CLAIMABLE), not_before__lte=now - timedelta(seconds=1))
         .order_by("not_before")
         .only("pk", "lane")[:limit]
     )

@@ -13,6 +13,7 @@ from admissions.enums import CoverageKind, EventKind, RightsStatus, StayStatus
 from admissions.events import wake
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
+from gap.constants import constants
 from teleservices import rights
 from teleservices.enums import OPEN, CallStatus, Lane
 from teleservices.messages import Operation
@@ -87,7 +88,7 @@ def plan(
 ) -> TeleserviceCall:
     """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller)."""
     open_call = TeleserviceCall.objects.filter(
-        stay=stay, coverage=coverage, operation=operation, status__in=OPEN
+        stay=stay, coverage=coverage, operation=operation, status__in=constants(OPEN)
     ).first()
     if open_call:
         return open_call

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Count, F, Max, Min, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import JSONObject
 from django.http import QueryDict
-from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
 from admissions.models import Stay
 from gap.lists import COUNTED, page_number, page_of
+from gap.text import unaccented
 from teleservices.models import TeleserviceCall
 from worklists.filters import Choice, ListFilter, without
 from worklists.models import Assignment
-from worklists.registry import Column, Counter, Deed, Outcome, Worklist
+from worklists.registry import Column, Counter, Deed, Grouping, Outcome, Worklist
 from worklists.services import deeds_for
 
 # Groups and options past this many say nothing more to a person.
 SHOWN_GROUPS: Final = 12
 SHOWN_OPTIONS: Final = 60
+# Causes × payers read to know both.
+SHOWN_COMBINATIONS: Final = 5_000
 # Calls looked at to know when somebody last handled one.
 RECENT_CALLS: Final = 20_000
 
@@ -89,24 +93,25 @@ def attribute(item: Any, path: str) -> Any:
     return item
 
 
+def adorned(worklist: Worklist, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows with what a line shows of them, who has it included (`taken_by`): one query for all."""
+    person = {name: f"assignee__{name}" for name in ("pk", "username", "first_name", "last_name")}
+    taken = Assignment.objects.filter(worklist=worklist.slug, object_id=OuterRef("pk")).values(who=JSONObject(**person))
+    return worklist.kind.adorn(rows).annotate(taken_by=Subquery(taken[:1]))
+
+
 def lines_of(worklist: Worklist, items: list[Any], user: User) -> list[Line]:
-    """The lines of a page, with who has them: one query."""
+    """The lines of rows that are `adorned`: no query."""
     kind = worklist.kind
     if kind.finish:
         kind.finish(items)
-    taken = {
-        row.object_id: row.assignee
-        for row in Assignment.objects.filter(
-            worklist=worklist.slug, object_id__in=[item.pk for item in items]
-        ).select_related("assignee")
-    }
     return [
         Line(
             item=item,
             since=attribute(item, worklist.since),
             amount=getattr(item, kind.amount) if kind.amount else None,
-            assignee=taken.get(item.pk),
-            mine=bool(taken.get(item.pk) and taken[item.pk].pk == user.pk),
+            assignee=User(**item.taken_by) if item.taken_by else None,
+            mine=bool(item.taken_by and item.taken_by["pk"] == user.pk),
             label=kind.label(item),
             status=getattr(item, "status", ""),
         )
@@ -119,12 +124,24 @@ def filtered(worklist: Worklist, asked: ListFilter, user: User) -> QuerySet[Any]
 
 
 def list_context(
-    worklist: Worklist, query: QueryDict, user: User, outcomes: list[Outcome] | None = None, deed: Deed | None = None
+    worklist: Worklist,
+    query: QueryDict,
+    user: User,
+    outcomes: list[Outcome] | None = None,
+    deed: Deed | None = None,
+    *,
+    whole: bool = True,
 ) -> dict[str, Any]:
-    """Everything that the page and its fragments read. The same context for both."""
+    """Everything that the page and its fragments read: the lines alone, asked for by HTMX, unless `whole`."""
     asked = ListFilter.read(worklist, query)
     rows = filtered(worklist, asked, user)
-    page = page_of(worklist.kind.adorn(rows).order_by(*asked.ordering), page_number(query.get("page")), counted=rows)
+    overview = overview_of(worklist, query, user) if whole else None
+    page = page_of(
+        adorned(worklist, rows).order_by(*asked.ordering),
+        page_number(query.get("page")),
+        counted=rows,
+        count=overview.count if overview and not asked.active else None,
+    )
     context: dict[str, Any] = {
         "worklist": worklist,
         "asked": asked,
@@ -135,42 +152,64 @@ def list_context(
         "deeds": deeds_for(worklist, user),
         "query": without(query)[1:],
         "unfiltered": without(query, "q", "amc", "domaine", "depuis", "affecte", "code", "cause"),
-        # The lines alone, asked for by HTMX, show none of these.
-        "groups": SimpleLazyObject(lambda: groups(worklist, query, user)),
-        "owners": SimpleLazyObject(lambda: owners(worklist, asked, user)),
-        "debtors": SimpleLazyObject(lambda: debtors(worklist, asked, user)),
         "outcomes": outcomes,
         "deed": deed,
     }
+    if overview:
+        context["groups"] = overview.groups
+        context["debtors"] = [Choice(str(pk), name, pk == asked.debtor) for pk, name in overview.debtors]
+        context["owners"] = owners(worklist, asked, user)
     if not page.object_list and not asked.active:
         context["last_handled"] = last_handled(user)
     return context
 
 
-def groups(worklist: Worklist, query: QueryDict, user: User) -> list[Group]:
-    """One line for each cause, the most frequent first: one query."""
-    grouping = worklist.grouping
-    if grouping is None:
-        return []
-    fields = [grouping.path, *([grouping.label_path] if grouping.label_path else [])]
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A whole list in a few figures, whatever its filters. `count` is None where nothing had to be counted."""
+
+    count: int | None
+    groups: list[Group]
+    #: Key and name of the payers that have lines, by name.
+    debtors: list[tuple[int, str]]
+
+
+def overview_of(worklist: Worklist, query: QueryDict, user: User) -> Overview:
+    """The causes, the payers and the count of a list: one query, which reads each line once."""
+    kind, grouping = worklist.kind, worklist.grouping
+    fields = [grouping.path] if grouping else []
+    if grouping and grouping.label_path:
+        fields.append(grouping.label_path)
+    if kind.debtor:
+        fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
+    if not fields:
+        return Overview(None, [], [])
     wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
-    if grouping.next_path:
+    if grouping and grouping.next_path:
         wanted["next_try"] = Min(grouping.next_path)
-    rows = (
-        worklist.select(user.establishment_id or 0)
-        .order_by()
-        .values(*fields)
-        .annotate(**wanted)
-        .order_by("-lines_count", *fields)[:SHOWN_GROUPS]
+    rows = list(
+        worklist.select(user.establishment_id or 0).order_by().values(*fields).annotate(**wanted)[:SHOWN_COMBINATIONS]
     )
+    debtors: list[tuple[int, str]] = []
+    if kind.debtor:
+        found = {row[kind.debtor]: row[f"{kind.debtor}__name"] for row in rows if row[kind.debtor]}
+        debtors = sorted(found.items(), key=lambda one: unaccented(one[1]).casefold())[:SHOWN_OPTIONS]
+    count = sum(row["lines_count"] for row in rows) if len(rows) < SHOWN_COMBINATIONS else None
+    return Overview(count, _groups(grouping, rows, query) if grouping else [], debtors)
+
+
+def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) -> list[Group]:
+    """One line for each cause, the most frequent first."""
+    by_value: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_value[row[grouping.path]].append(row)
     chosen = query.get(grouping.parameter)
     found = []
-    for row in rows:
-        value = str(row[grouping.path] if row[grouping.path] is not None else "")
-        title, todo = grouping.words(value) if grouping.words else (str(row[grouping.label_path] or "–"), "")
+    for key, same in by_value.items():
+        value = str(key if key is not None else "")
+        title, todo = grouping.words(value) if grouping.words else (str(same[0][grouping.label_path] or "–"), "")
         is_chosen = chosen == value
-        base = without(query, grouping.parameter)
-        joined = QueryDict(base[1:], mutable=True)
+        joined = QueryDict(without(query, grouping.parameter)[1:], mutable=True)
         if not is_chosen:
             joined[grouping.parameter] = value
         found.append(
@@ -178,14 +217,18 @@ def groups(worklist: Worklist, query: QueryDict, user: User) -> list[Group]:
                 value,
                 title,
                 todo,
-                row["lines_count"],
-                row["oldest"],
-                row.get("next_try"),
+                sum(row["lines_count"] for row in same),
+                _earliest(row["oldest"] for row in same),
+                _earliest(row.get("next_try") for row in same),
                 f"?{joined.urlencode()}",
                 is_chosen,
             )
         )
-    return found
+    return sorted(found, key=lambda group: (-group.count, group.value))[:SHOWN_GROUPS]
+
+
+def _earliest(instants: Iterable[datetime | None]) -> datetime | None:
+    return min((instant for instant in instants if instant), default=None)
 
 
 def owners(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
@@ -204,17 +247,6 @@ def owners(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
         Choice(value, label, value == asked.assignee)
         for value, label in [("moi", "moi"), ("personne", "personne"), *named]
     ]
-
-
-def debtors(worklist: Worklist, asked: ListFilter, user: User) -> list[Choice]:
-    """The payers of the list's first lines; those that the groups show already are not asked again."""
-    path = worklist.kind.debtor
-    if not path:
-        return []
-    few = worklist.select(user.establishment_id or 0).order_by().values(path)[:COUNTED]
-    model: Any = worklist.kind.model._meta.get_field(path).related_model
-    rows = model._default_manager.filter(pk__in=few).order_by("name").values_list("pk", "name")[:SHOWN_OPTIONS]
-    return [Choice(str(pk), name, pk == asked.debtor) for pk, name in rows]
 
 
 def last_handled(user: User) -> datetime | None:

@@ -17,6 +17,7 @@ from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatu
 from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
+from gap.constants import Constant, constants
 from teleservices.enums import OPEN, CallStatus, Disposition, Family
 from teleservices.models import RetryPolicy, TeleserviceCall
 
@@ -35,17 +36,17 @@ AWAY: Final = ("unavailable", "not_sent")
 
 def calls_of(establishment_id: int) -> QuerySet[TeleserviceCall]:
     return TeleserviceCall.objects.filter(stay__establishment=establishment_id).exclude(
-        stay__status=StayStatus.CANCELLED
+        stay__status=Constant(StayStatus.CANCELLED)
     )
 
 
 def refused(establishment_id: int, *dispositions: Disposition) -> QuerySet[TeleserviceCall]:
     """Refusals that still ask something of somebody."""
     return calls_of(establishment_id).filter(
-        status=CallStatus.REFUSED,
+        status=Constant(CallStatus.REFUSED),
         superseded_at__isnull=True,
         handled_at__isnull=True,
-        disposition__in=dispositions,
+        disposition__in=constants(dispositions),
     )
 
 
@@ -79,7 +80,7 @@ def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
 
 def away(establishment_id: int) -> QuerySet[TeleserviceCall]:
     """Calls that wait because their AMC does not answer, however recent."""
-    return calls_of(establishment_id).filter(status=CallStatus.PLANNED, cause__in=AWAY, attempts_count__gt=0)
+    return calls_of(establishment_id).filter(status=Constant(CallStatus.PLANNED), cause__in=AWAY, attempts_count__gt=0)
 
 
 def away_too_long(establishment_id: int) -> QuerySet[TeleserviceCall]:
@@ -90,13 +91,13 @@ def outcome_unknown(establishment_id: int) -> QuerySet[TeleserviceCall]:
     """Sent, and nobody knows: shown once the reconciliation takes longer than it should."""
     return (
         calls_of(establishment_id)
-        .filter(status=CallStatus.UNKNOWN)
+        .filter(status=Constant(CallStatus.UNKNOWN))
         .filter(_older_than_shown(("lost", "invalid", "not_sent"), "lost"))
     )
 
 
 def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return calls_of(establishment_id).filter(status=CallStatus.NEEDS_REFERENT)
+    return calls_of(establishment_id).filter(status=Constant(CallStatus.NEEDS_REFERENT))
 
 
 def named(prefix: str) -> list[str]:
@@ -129,12 +130,12 @@ def _covered(kind: CoverageKind, **conditions: Any) -> Exists:
 
 _BILLED = Exists(Bill.objects.filter(stay=OuterRef("pk"), status=BillStatus.CURRENT))
 _ENGAGED = Exists(Engagement.objects.filter(stay=OuterRef("pk"), status=EngagementStatus.IN_FORCE))
-_CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in=OPEN))
+_CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in=constants(OPEN)))
 
 
 def _gone_unbilled(establishment_id: int) -> QuerySet[Stay]:
     return (
-        Stay.objects.filter(establishment=establishment_id, status=StayStatus.DISCHARGED)
+        Stay.objects.filter(establishment=establishment_id, status=Constant(StayStatus.DISCHARGED))
         .alias(care_day=care_day())
         .filter(~_BILLED)
     )

@@ -42,7 +42,7 @@ class Kind:
     columns: tuple[Column, ...]
     adorn: Callable[[QuerySet[Any]], QuerySet[Any]]
     label: Callable[[Any], str]
-    #: Given the lines of a page, writes on them what is read once for all of them.
+    #: Given the lines of a page, writes on them what their columns hold not. No query.
     finish: Callable[[list[Any]], None] | None = None
     #: Keys of order that an address may name, and their ORM paths (« depuis » is every list's).
     sorts: Mapping[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from accounts.enums import Action
 from gap.lists import XLSX_ROWS, bounded_count, export
 from worklists.enums import Step
 from worklists.filters import ListFilter
-from worklists.listing import counters, export_columns, export_rows, filtered, list_context
+from worklists.listing import adorned, counters, export_columns, export_rows, filtered, list_context
 from worklists.registry import Deed, Outcome, Worklist, all_worklists, worklists_of
 from worklists.services import find_deed, perform
 
@@ -51,8 +51,9 @@ def index(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_WORKLISTS)
 def worklist(request: HttpRequest, slug: str) -> HttpResponse:
     """One list. HTMX gets its lines alone: the same template, the same context."""
-    context = list_context(_open_list(request, slug), request.GET, request.user)  # type: ignore[arg-type]
+    user: Any = request.user
     part = "#part" if request.htmx and not request.htmx.boosted else ""  # type: ignore[attr-defined]
+    context = list_context(_open_list(request, slug), request.GET, user, whole=not part)
     return render(request, f"worklists/list.html{part}", context)
 
 
@@ -75,7 +76,7 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         _tell(request, deed, outcomes)
         return redirect(back)
-    context = list_context(found, query, request.user, outcomes, deed)  # type: ignore[arg-type]
+    context = list_context(found, query, request.user, outcomes, deed, whole=False)  # type: ignore[arg-type]
     # The links of the fragment are those of the list's own address.
     request.GET = query  # type: ignore[assignment]
     return render(request, "worklists/list.html#part", context | {"refreshed": True})
@@ -109,5 +110,5 @@ def export_list(request: HttpRequest, slug: str, kind: str) -> HttpResponseBase:
             "exportez-la en CSV, qui les contient toutes, ou filtrez-la.",
         )
         return redirect(f"{reverse('worklists:list', args=[slug])}?{request.GET.urlencode()}")
-    adorned = found.kind.adorn(rows).order_by(*asked.ordering)
-    return export(export_columns(found), export_rows(found, adorned, user), slug, kind)
+    lines = adorned(found, rows).order_by(*asked.ordering)
+    return export(export_columns(found), export_rows(found, lines, user), slug, kind)

@@ -14,9 +14,10 @@ from django.views.decorators.http import require_safe
 from accounts.access import needs
 from accounts.enums import Action, Role
 from accounts.models import User
+from gap.instances import light
 from teleservices.policy import rearm_cause
 from worklists import overview
-from worklists.listing import counters, last_handled, lines_of
+from worklists.listing import adorned, counters, last_handled, lines_of
 from worklists.registry import Worklist, all_worklists, worklists_for_home
 
 # Lists of which the home page of a role shows the first lines, and how many.
@@ -57,8 +58,8 @@ def _extracts(user: User) -> list[dict[str, Any]]:
 
 
 def _extract(worklist: Worklist, user: User) -> dict[str, Any]:
-    rows = worklist.kind.adorn(worklist.select(user.establishment_id or 0)).order_by(worklist.since, "pk")
-    lines = lines_of(worklist, list(rows[:FIRST_LINES]), user)
+    rows = adorned(worklist, worklist.select(user.establishment_id or 0)).order_by(worklist.since, "pk")
+    lines = lines_of(worklist, list(light(rows[:FIRST_LINES])), user)
     return {"worklist": worklist, "columns": worklist.kind.columns, "lines": lines}
 
 

@@ -21,7 +21,7 @@ from teleservices.messages import AnswerHeader
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory
 from tests.worklists import scene
-from worklists.listing import attribute, counters, lines_of
+from worklists.listing import adorned, attribute, counters, lines_of
 from worklists.registry import all_worklists
 
 pytestmark = pytest.mark.django_db
@@ -190,9 +190,7 @@ def test_a_stay_that_cannot_be_priced_stands_among_those_to_decide_with_its_reas
     with pytest.raises(NotDecided):
         price(stay)
     worklist = all_worklists()["sejours-a-decider"]
-    lines = lines_of(
-        worklist, list(worklist.kind.adorn(worklist.select(establishment.pk)).filter(pk=stay.pk)), referent
-    )
+    lines = lines_of(worklist, list(adorned(worklist, worklist.select(establishment.pk)).filter(pk=stay.pk)), referent)
     assert len(lines) == 1
     assert lines[0].item.reason
 
@@ -295,7 +293,7 @@ def test_no_line_of_another_establishment_is_seen(person) -> None:
 def test_each_line_says_since_when_and_its_columns_hold_a_value(establishment, referent) -> None:
     scene.everything()
     for worklist in all_worklists().values():
-        lines = lines_of(worklist, list(worklist.kind.adorn(worklist.select(establishment.pk))[:50]), referent)
+        lines = lines_of(worklist, list(adorned(worklist, worklist.select(establishment.pk))[:50]), referent)
         for line in lines:
             assert line.since is not None, worklist.slug
             assert line.label

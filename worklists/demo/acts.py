@@ -259,9 +259,9 @@ class Acts:
         if wrong:
             self._chain.settle()
 
-    def withdraw_identities(self) -> None:
-        """A NIR found doubtful after the engagement: the invoice can't be written until a right one comes."""
-        for script in self._scripts:
+    def withdraw_identities(self, leaving: list[Script]) -> None:
+        """A NIR found doubtful after the engagement, before the lot: no invoice until a right one comes."""
+        for script in leaving:
             if not script.has("nir_withdrawn"):
                 continue
             patient = Patient.objects.get(pk=script.person.patient_id)

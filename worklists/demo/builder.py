@@ -78,9 +78,9 @@ def _live(
         gone = list(those)
         acts.discharge(gone)
         acts.correct(gone)
+        acts.withdraw_identities(gone)
         if day < sent_until:
             recovery.send(day)
-    acts.withdraw_identities()
     step("sorties, engagements, factures envoyées")
     recovery.resend_rejected(rejected_kept)
     recovery.collect(scripts)

@@ -89,11 +89,13 @@ def _plot(row: dict[str, str], size: int) -> Plot:
         name, _, weight = part.partition(":")
         kinds.append((name, int(weight)))
     first, _, last = row["nights"].partition(":")
+    domains = tuple(row["domains"].split("|"))
     return Plot(
         name=row["plot"],
-        count=max(1, round(int(row["count"]) * size / FULL_SIZE)),
+        # However small the hospital, each of the plot's domains has its stay.
+        count=max(len(set(domains)), round(int(row["count"]) * size / FULL_SIZE)),
         kinds=tuple(kinds),
-        domains=tuple(row["domains"].split("|")),
+        domains=domains,
         first_day=int(row["first_day"]),
         last_day=int(row["last_day"]),
         nights=(int(first), int(last)),
@@ -124,16 +126,15 @@ class Casting:
         return sorted(scripts, key=lambda script: script.arrival)
 
     def _stays_of(self, plot: Plot) -> Iterator[Script]:
-        for _ in range(plot.count):
+        for number in range(plot.count):
             kind = StayKind(
                 self._rng.choices([name for name, _ in plot.kinds], [weight for _, weight in plot.kinds])[0]
             )
-            unit = self._unit(kind, plot.domains)
+            unit = self._unit(kind, plot.domains[number % len(plot.domains)])
             yield self._script(plot, kind, unit)
 
-    def _unit(self, kind: StayKind, domains: tuple[str, ...]) -> UnitRow:
-        wanted = self._rng.choice(domains)
-        fitting = [unit for unit in units() if unit.kind == kind and unit.domain == wanted]
+    def _unit(self, kind: StayKind, domain: str) -> UnitRow:
+        fitting = [unit for unit in units() if unit.kind == kind and unit.domain == domain]
         fitting = fitting or [unit for unit in units() if unit.kind == kind]
         return self._rng.choices(fitting, [unit.weight for unit in fitting])[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.enums import Action, Role
 from teleservices.enums import Disposition
@@ -26,17 +26,15 @@ def _adorn(calls: QuerySet[Any]) -> QuerySet[Any]:
         *("stay__iep", "stay__unit__code", "stay__unit__name", "debtor__name", "debtor__code"),
         *querysets.named("stay__patient"),
     )
-    return querysets.with_amount_at_stake(related)
+    meant = ReturnCode.objects.filter(code=OuterRef("return_code"), valid_until__isnull=True).values("label")
+    return querysets.with_amount_at_stake(related).annotate(meant=Subquery(meant[:1]))
 
 
 def _finish(calls: list[Any]) -> None:
-    """What the answer means, from the catalogue in force: one query for the page."""
-    wanted = {call.return_code for call in calls if call.return_code}
-    rows = ReturnCode.objects.filter(code__in=wanted, valid_until__isnull=True) if wanted else []
-    known = {row.code: row.label for row in rows}
+    """What the answer means: the words of the catalogue in force, else the payer's own."""
     for call in calls:
         if call.return_code:
-            call.said = known.get(call.return_code) or call.return_label or "Code sans libellé"
+            call.said = call.meant or call.return_label or "Code sans libellé"
         else:
             call.said = words_of_cause(call.cause)[0] if call.status == "needs_referent" else _WAITS.get(call.cause, "")
 
