@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -16,6 +15,7 @@ from admissions.enums import CoverageKind, IdentityStatus, RightsStatus, StaySta
 from admissions.models import Coverage, Rights, Stay
 from admissions.presenters import KINDS, nights
 from admissions.querysets import arrivals, care_date
+from gap.instances import light
 from gap.text import NBSP
 
 # A patient five minutes after the hour is not late.
@@ -53,8 +53,6 @@ class ArrivalRow:
 
     iep: str
     ipp: str
-    url: str
-    admit_url: str
     planned_at: datetime
     late_minutes: int
     admitted: bool
@@ -67,6 +65,15 @@ class ArrivalRow:
     kind: str
     missing: Missing
 
+    # Of the fifty lines of a page, not of the whole day.
+    @property
+    def url(self) -> str:
+        return reverse("admissions:stay", args=[self.iep])
+
+    @property
+    def admit_url(self) -> str:
+        return reverse("admissions:admission", args=[self.iep])
+
 
 #: Filter of the address → its test.
 VIEWS: Final[dict[str, Callable[[ArrivalRow], bool]]] = {
@@ -76,11 +83,20 @@ VIEWS: Final[dict[str, Callable[[ArrivalRow], bool]]] = {
 }
 
 
+# What a line says and nothing more: the rest of a patient, encrypted for a part, is not read five hundred times.
+_SHOWN: Final = (
+    *("iep", "kind", "status", "planned_start_at", "planned_end_at", "started_at", "ended_at", "unit__name"),
+    *("patient__ipp", "patient__identity_status", "patient__birth_name", "patient__first_names", "patient__used_name"),
+    *("patient__birth_date", "patient__sex"),
+)
+
+
 def arrivals_of(establishment_id: int | None, day: date) -> list[ArrivalRow]:
     """Every arrival of a day, the first to come first. Bounded by a day of one establishment; four queries, and hints."""
     if establishment_id is None:
         return []
-    stays = list(arrivals(establishment_id, day))
+    shown = arrivals(establishment_id, day).only(*_SHOWN)
+    stays = list(light(shown))
     coverages = _coverages(stays)
     rights = _rights(stays)
     hints: dict[int, Missing] = {}
@@ -95,7 +111,8 @@ def _coverages(stays: list[Stay]) -> dict[int, list[Coverage]]:
     """The coverages in force on each stay's own day of care."""
     by_patient: dict[int, list[Coverage]] = {}
     found = Coverage.objects.filter(patient__in={stay.patient_id for stay in stays}, active=True)
-    for coverage in found.order_by("patient", "kind", "rank"):
+    found = found.only("patient_id", "kind", "valid_from", "valid_until")
+    for coverage in light(found.order_by("patient", "kind", "rank")):
         by_patient.setdefault(coverage.patient_id, []).append(coverage)
     return {
         stay.pk: [
@@ -110,11 +127,13 @@ def _coverages(stays: list[Stay]) -> dict[int, list[Coverage]]:
 
 def _rights(stays: list[Stay]) -> dict[tuple[int, int], Rights]:
     """The last answer on each coverage of each stay."""
-    last: dict[tuple[int, int], Rights] = {}
-    answers = Rights.objects.filter(Q(stay__in=[stay.pk for stay in stays])).order_by("-answered_at", "-pk")
-    for answer in answers:
-        last.setdefault((answer.stay_id, answer.coverage_id), answer)
-    return last
+    answers = (
+        Rights.objects.filter(stay__in=[stay.pk for stay in stays])
+        .only("stay_id", "coverage_id", "status", "code")
+        .order_by("stay_id", "coverage_id", "-answered_at", "-pk")
+        .distinct("stay_id", "coverage_id")
+    )
+    return {(answer.stay_id, answer.coverage_id): answer for answer in light(answers)}
 
 
 def _row(
@@ -132,8 +151,6 @@ def _row(
     return ArrivalRow(
         iep=stay.iep,
         ipp=patient.ipp,
-        url=reverse("admissions:stay", args=[stay.iep]),
-        admit_url=reverse("admissions:admission", args=[stay.iep]),
         planned_at=stay.planned_start_at,
         late_minutes=int(late.total_seconds() // 60) if not admitted and late > LATE_AFTER else 0,
         admitted=admitted,

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from admissions.arrivals import Missing
 from admissions.presenters import french
+from gap.constants import Constant, constants
+from gap.instances import light
 from gap.templatetags.gap_format import clock
 from gap.text import NBSP
 from teleservices.enums import OPEN, CallStatus, Disposition
@@ -20,11 +22,17 @@ _ASKING = (Operation.DIRECTORY, Operation.IDB)
 
 def missing_of(stay_ids: Iterable[int]) -> dict[int, Missing]:
     """The first thing to say of each stay that has a live call on its rights."""
-    live = Q(status=CallStatus.REFUSED, superseded_at__isnull=True, handled_at__isnull=True)
+    live = Q(status=Constant(CallStatus.REFUSED), superseded_at__isnull=True, handled_at__isnull=True)
     calls = list(
-        TeleserviceCall.objects.filter(Q(status__in=OPEN) | live, stay__in=list(stay_ids), operation__in=_ASKING)
-        .only("stay_id", "status", "disposition", "return_code", "attempts_count", "not_before", "planned_at", "cause")
-        .order_by("pk")
+        light(
+            TeleserviceCall.objects.filter(
+                Q(status__in=constants(OPEN)) | live, stay__in=list(stay_ids), operation__in=_ASKING
+            )
+            .only(
+                "stay_id", "status", "disposition", "return_code", "attempts_count", "not_before", "planned_at", "cause"
+            )
+            .order_by("pk")
+        )
     )
     labels = dict(
         ReturnCode.objects.filter(

@@ -14,6 +14,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from admissions.querysets import day_bounds
+from gap.constants import constants
 from gap.pki import read_certificate
 from teleservices.enums import OPEN, CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
@@ -74,7 +75,7 @@ def system_now(establishment_id: int) -> SystemNow:
     waiting = Q(status=CallStatus.UNKNOWN) | Q(status=CallStatus.PLANNED, attempts_count__gt=0)
     now_open = (
         querysets.calls_of(establishment_id)
-        .filter(status__in=OPEN)
+        .filter(status__in=constants(OPEN))
         .aggregate(
             calling=Count("pk", filter=Q(status=CallStatus.CALLING) | Q(status=CallStatus.PLANNED, attempts_count=0)),
             waiting=Count("pk", filter=waiting),
