@@ -39,15 +39,17 @@ class _Written:
     sql: str
     parameters: tuple[Any, ...]
     for_update: bool
-    shape: Shape
+    #: None for a queryset of `values()`, whose columns are `names`.
+    shape: Shape | None
+    names: list[str]
     converters: list[tuple[int, list[Callable[..., Any]], Any]]
 
 
 class Compiled(Generic[M]):
     """A queryset read again and again with other values: `Compiled(lambda: Stay.objects.filter(pk=Given(…)))`.
 
-    Only what makes one row one instance is supported: filters, annotations, select_related, select_for_update,
-    order, slices.
+    What makes one row one instance is supported: filters, annotations, select_related, select_for_update, order,
+    slices; and `values()`, read by `dicts`.
     """
 
     def __init__(self, queryset: Callable[[], QuerySet[M]]) -> None:
@@ -72,7 +74,20 @@ class Compiled(Generic[M]):
         """Every row for these values."""
         return self._read(values, one=False)
 
+    def dicts(self, **values: Any) -> list[dict[str, Any]]:
+        """Every row of a queryset of `values()`, as Django gives them."""
+        written, rows = self._rows(values, one=False)
+        if written.shape is not None:
+            raise TypeError("dicts are read from values()")
+        return [dict(zip(written.names, self._cells(written, row), strict=True)) for row in rows]
+
     def _read(self, values: dict[str, Any], *, one: bool) -> list[M]:
+        written, rows = self._rows(values, one=one)
+        if written.shape is None:
+            raise TypeError("what values() gives is read by dicts")
+        return [written.shape.instance(self._cells(written, row)) for row in rows]
+
+    def _rows(self, values: dict[str, Any], *, one: bool) -> tuple[_Written, list[tuple[Any, ...]]]:
         written = self._written or self._write()
         if written.for_update and not connection.in_atomic_block:
             raise TransactionManagementError("a row is locked inside a transaction, or not at all")
@@ -80,7 +95,7 @@ class Compiled(Generic[M]):
         with connection.cursor() as cursor:
             cursor.execute(written.sql, parameters)
             rows = [cursor.fetchone()] if one else cursor.fetchall()
-        return [self._instance(written, row) for row in rows if row is not None]
+        return written, [row for row in rows if row is not None]
 
     def _write(self) -> _Written:
         with self._lock:
@@ -92,22 +107,25 @@ class Compiled(Generic[M]):
             return self._written
 
     @staticmethod
-    def _instance(written: _Written, row: tuple[Any, ...]) -> Any:
+    def _cells(written: _Written, row: tuple[Any, ...]) -> list[Any]:
+        """The values of a row as Python has them."""
         cells = list(row)
         for place, converters, expression in written.converters:
             for convert in converters:
                 cells[place] = convert(cells[place], expression, connection)
-        return written.shape.instance(cells)
+        return cells
 
 
 def _written(compiler: Any, sql: str, parameters: tuple[Any, ...], for_update: bool) -> _Written:
     """Take from Django's compiler what its own iterator takes from it for each query."""
+    query = compiler.query
     selected = [expression for expression, _sql, _alias in compiler.select[: compiler.col_count]]
     return _Written(
         sql=sql,
         parameters=parameters,
         for_update=for_update,
-        shape=Shape(compiler),
+        shape=None if query.values_select else Shape(compiler),
+        names=list(query.selected or [*query.values_select, *query.annotation_select]),
         converters=[
             (place, list(converters), expression)
             for place, (converters, expression) in compiler.get_converters(selected).items()

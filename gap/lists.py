@@ -96,6 +96,12 @@ def page_of(
     return ListPage(found[:size], number, Total(count, num_pages), len(found) > size)
 
 
+def first_page(found: list[Any], count: int, size: int = PAGE_SIZE) -> ListPage:
+    """The first page of rows read elsewhere: `found` is one more than the page when there is more."""
+    num_pages = max(1, -(-count // size)) if count <= COUNTED else None
+    return ListPage(found[:size], 1, Total(count, num_pages), len(found) > size)
+
+
 # ---- files ----
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -16,12 +17,12 @@ from django.http import QueryDict
 from accounts.models import User
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
-from gap.lists import COUNTED, page_number, page_of
+from gap.lists import COUNTED, PAGE_SIZE, bounded_count, first_page, page_number, page_of
 from gap.text import unaccented
 from teleservices.models import TeleserviceCall
 from worklists.filters import Choice, ListFilter, without
 from worklists.models import Assignment
-from worklists.registry import Column, Counter, Deed, Grouping, Outcome, Worklist
+from worklists.registry import Column, Counter, Deed, Grouping, Outcome, Worklist, all_worklists
 from worklists.services import deeds_for
 
 # Groups and options past this many say nothing more to a person.
@@ -29,6 +30,8 @@ SHOWN_GROUPS: Final = 12
 SHOWN_OPTIONS: Final = 60
 # Causes × payers read to know both.
 SHOWN_COMBINATIONS: Final = 5_000
+# The place of the establishment in a text that is written once.
+_HERE: Final[Any] = Given("establishment", BigIntegerField())
 # Calls looked at to know when somebody last handled one.
 RECENT_CALLS: Final = 20_000
 
@@ -137,12 +140,13 @@ def list_context(
     asked = ListFilter.read(worklist, query)
     rows = filtered(worklist, asked, user)
     overview = overview_of(worklist, query, user) if whole else None
-    page = page_of(
-        adorned(worklist, rows).order_by(*asked.ordering),
-        page_number(query.get("page")),
-        counted=rows,
-        count=overview.count if overview and not asked.active else None,
-    )
+    count = overview.count if overview and not asked.active else None
+    number = page_number(query.get("page"))
+    if worklist.steady and not asked.active and number == 1:
+        first = _first_page(worklist.slug, asked.ordering).all(establishment=user.establishment_id or 0)
+        page = first_page(first, bounded_count(rows) if count is None else count)
+    else:
+        page = page_of(adorned(worklist, rows).order_by(*asked.ordering), number, counted=rows, count=count)
     context: dict[str, Any] = {
         "worklist": worklist,
         "asked": asked,
@@ -165,6 +169,19 @@ def list_context(
     return context
 
 
+@cache
+def _first_page(slug: str, ordering: tuple[str, ...]) -> Compiled[Any]:
+    """What people look at most: the first page of a list, no filter asked."""
+    worklist = all_worklists()[slug]
+    return Compiled(lambda: adorned(worklist, worklist.select(_HERE)).order_by(*ordering)[: PAGE_SIZE + 1])
+
+
+@cache
+def _combinations(slug: str) -> Compiled[Any]:
+    worklist = all_worklists()[slug]
+    return Compiled(lambda: _combined(worklist, worklist.select(_HERE)))
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """A whole list in a few figures, whatever its filters. `count` is None where nothing had to be counted."""
@@ -178,25 +195,31 @@ class Overview:
 def overview_of(worklist: Worklist, query: QueryDict, user: User) -> Overview:
     """The causes, the payers and the count of a list: one query, which reads each line once."""
     kind, grouping = worklist.kind, worklist.grouping
-    fields = [grouping.path] if grouping else []
-    if grouping and grouping.label_path:
-        fields.append(grouping.label_path)
-    if kind.debtor:
-        fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
-    if not fields:
+    if not (grouping or kind.debtor):
         return Overview(None, [], [])
-    wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
-    if grouping and grouping.next_path:
-        wanted["next_try"] = Min(grouping.next_path)
-    rows = list(
-        worklist.select(user.establishment_id or 0).order_by().values(*fields).annotate(**wanted)[:SHOWN_COMBINATIONS]
-    )
+    here = user.establishment_id or 0
+    if worklist.steady:
+        rows = _combinations(worklist.slug).dicts(establishment=here)
+    else:
+        rows = list(_combined(worklist, worklist.select(here)))
     debtors: list[tuple[int, str]] = []
     if kind.debtor:
         found = {row[kind.debtor]: row[f"{kind.debtor}__name"] for row in rows if row[kind.debtor]}
         debtors = sorted(found.items(), key=lambda one: unaccented(one[1]).casefold())[:SHOWN_OPTIONS]
     count = sum(row["lines_count"] for row in rows) if len(rows) < SHOWN_COMBINATIONS else None
     return Overview(count, _groups(grouping, rows, query) if grouping else [], debtors)
+
+
+def _combined(worklist: Worklist, lines: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
+    """Each cause × payer of the lines: how many, the oldest, the next try."""
+    kind, grouping = worklist.kind, worklist.grouping
+    fields = [path for path in (grouping.path, grouping.label_path) if path] if grouping else []
+    if kind.debtor:
+        fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
+    wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
+    if grouping and grouping.next_path:
+        wanted["next_try"] = Min(grouping.next_path)
+    return lines.order_by().values(*fields).annotate(**wanted)[:SHOWN_COMBINATIONS]
 
 
 def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) -> list[Group]:

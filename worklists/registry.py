@@ -123,6 +123,8 @@ class Worklist:
     after: str = ""
     #: The system is at it: shown grey on the home page.
     quiet: bool = False
+    #: What is in it depends on the rows alone, neither on the hour nor on a setting: its SQL is written once.
+    steady: bool = False
 
     def open_to(self, user: User) -> bool:
         return user.may(self.action)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, DateField, F, QuerySet
+from django.db.models import BigIntegerField, Count, DateField, F, QuerySet
 from django.db.models.functions import Coalesce
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
@@ -59,6 +59,28 @@ def test_what_is_left_out_and_what_is_added_are_those_of_the_queryset() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert (found.domain, found.patient.birth_name) == (made.domain, "MORVAN")
     assert len(queries) == 2
+
+
+def test_values_are_read_as_dicts_and_as_nothing_else() -> None:
+    made = [StayFactory(), StayFactory()]
+    counted = Compiled(
+        lambda: (
+            Stay.objects.filter(pk__lte=Given("last", BigIntegerField()))
+            .values("patient", "unit__code")
+            .annotate(count=Count("pk"))
+            .order_by("patient")
+        )
+    )
+    expected = [
+        {"patient": stay.patient_id, "unit__code": stay.unit.code, "count": 1}
+        for stay in sorted(made, key=lambda stay: stay.patient_id)
+    ]
+    assert counted.dicts(last=made[1].pk) == expected
+    assert counted.dicts(last=0) == []
+    with pytest.raises(TypeError):
+        counted.all(last=0)
+    with pytest.raises(TypeError):
+        BY_KEY.dicts(stay=0)
 
 
 def test_each_use_has_its_own_values() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.enums import Role
@@ -21,7 +24,8 @@ from teleservices.messages import AnswerHeader
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory
 from tests.worklists import scene
-from worklists.listing import adorned, attribute, counters, lines_of
+from worklists.filters import ListFilter
+from worklists.listing import adorned, attribute, counters, filtered, lines_of, list_context
 from worklists.registry import all_worklists
 
 pytestmark = pytest.mark.django_db
@@ -309,3 +313,46 @@ def test_each_list_says_the_three_things_that_a_person_needs(worklist) -> None:
         assert "'" not in sentence
     assert worklist.roles
     assert all(role in set(Role) for role in worklist.roles)
+
+
+@pytest.mark.parametrize("slug", sorted(slug for slug, found in all_worklists().items() if found.steady))
+def test_a_steady_list_is_asked_in_the_same_words_at_any_hour(slug, establishment, monkeypatch) -> None:
+    """Its SQL is written once for the life of a process: no instant may be in it, nor what a table said that day."""
+    worklist = all_worklists()[slug]
+
+    def words() -> tuple[str, tuple[object, ...]]:
+        with CaptureQueriesContext(connection) as queries:
+            asked = adorned(worklist, worklist.select(establishment.pk)).query.sql_with_params()
+        assert not queries.captured_queries
+        return asked
+
+    today = words()
+    later = timezone.now() + timedelta(days=40, hours=7)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert words() == today
+
+
+def test_a_list_that_looks_at_the_clock_is_not_steady(establishment, monkeypatch) -> None:
+    """The check above sees an instant: an unsteady list fails it."""
+    worklist = all_worklists()["factures-sans-acquittement"]
+    before = worklist.select(establishment.pk).query.sql_with_params()
+    later = timezone.now() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert worklist.select(establishment.pk).query.sql_with_params() != before
+    assert not worklist.steady
+
+
+@pytest.mark.parametrize("slug", sorted(all_worklists()))
+def test_the_first_page_and_the_overview_are_those_that_the_filters_give(slug, establishment, referent) -> None:
+    """Written once or written each time, a list shows the same lines, causes, payers and count."""
+    scene.everything()
+    worklist = all_worklists()[slug]
+    found = list_context(worklist, QueryDict(), referent)
+    asked = ListFilter.read(worklist, QueryDict())
+    rows = filtered(worklist, asked, referent)
+    assert found["page"].object_list == list(rows.order_by(*asked.ordering)[:50])
+    assert found["page"].paginator.count == rows.count()
+    assert sum(group.count for group in found["groups"]) in (0, rows.count())
+    if worklist.kind.debtor:
+        payers = rows.exclude(**{worklist.kind.debtor: None}).order_by().values_list(worklist.kind.debtor, flat=True)
+        assert {choice.value for choice in found["debtors"]} == {str(pk) for pk in payers.distinct()}
