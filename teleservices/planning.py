@@ -143,7 +143,9 @@ def _rearm(stay: Stay, event: AdmissionEvent) -> None:
     if coverage_id := event.detail.get("coverage"):
         calls = calls.filter(coverage=coverage_id)
     calls.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
-    for call in calls.filter(status__in=[CallStatus.PLANNED, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT]):
+    waiting = [CallStatus.PLANNED, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT]
+    # A worker claims a call without the stay's lock: the call's own says whether it still waits.
+    for call in calls.select_for_update().filter(status__in=waiting):
         if call.status == CallStatus.NEEDS_REFERENT:
             call.status, call.cause = CallStatus.PLANNED, ""
         call.not_before = now

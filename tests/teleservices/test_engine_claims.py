@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from admissions.enums import EventKind
 from teleservices import engine
 from teleservices.enums import CallStatus
 from teleservices.messages import Operation
@@ -87,6 +88,7 @@ def test_a_call_put_off_while_its_message_is_built_waits(monkeypatch: pytest.Mon
 
 
 CLAIM = """
+from admissions.enums import EventKind
 from teleservices import engine
 print("pris" if engine.claim({call}) else "laissé")
 """
@@ -125,6 +127,7 @@ def test_without_the_claim_four_workers_take_it() -> None:
 RECORD = """
 from admissions.models import Stay
 from django.db.utils import OperationalError
+from admissions.enums import EventKind
 from teleservices import engine
 from teleservices.models import TeleserviceCall
 if rank == 0:
@@ -164,6 +167,7 @@ def test_what_the_locks_bring_is_the_last_state_of_both_rows() -> None:
 
 CHANGED_MEANWHILE = """
 from admissions.models import Stay
+from admissions.enums import EventKind
 from teleservices import engine
 from teleservices.models import TeleserviceCall
 if rank == 0:
@@ -178,3 +182,32 @@ else:
         call = engine._TO_RECORD.get(call={call})
         print(call.stay.iep, call.return_code)
 """
+
+
+# Rank 0 is a worker that claims the call; rank 1 tells its stay of an event that asks all again, at that moment.
+REARMED_MEANWHILE = """
+from django.utils import timezone
+from admissions.models import AdmissionEvent
+from teleservices import planning
+from teleservices.models import TeleserviceCall
+if rank == 0:
+    with transaction.atomic():
+        TeleserviceCall.objects.filter(pk={call}).update(
+            status="calling", in_doubt=True, attempts_count=1, claimed_until=timezone.now()
+        )
+        time.sleep(2)
+else:
+    time.sleep(1)
+    with transaction.atomic():
+        planning.plan_calls(AdmissionEvent.objects.get(pk={event}))
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_does_not_take_back_a_call_that_is_being_made() -> None:
+    """Read as planned and saved so, the call would have been sent again, and its answer left unread."""
+    call = planned()
+    event = scene.an_event(call.stay, kind=EventKind.RIGHTS_ASKED_AGAIN)
+    run_together(REARMED_MEANWHILE.format(call=call.pk, event=event.pk), 2)
+    call.refresh_from_db()
+    assert call.status == CallStatus.CALLING
