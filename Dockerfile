@@ -20,4 +20,4 @@ RUN SECRET_KEY=build FIELD_ENCRYPTION_KEY=build BLIND_INDEX_KEY=build \
     python manage.py collectstatic --noinput --verbosity 0 --ignore 'django_htmx/ext/*'
 USER gap
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "1", "--no-access-log", "gap.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "1", "--no-access-log", "--workers-kill-timeout", "8", "gap.wsgi:application"]

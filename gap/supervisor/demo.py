@@ -120,6 +120,8 @@ def launch_web(runtime: Runtime, port: int, *, workers: int = 2) -> Child:
             # By its module: the script's first line can't hold the path of a checkout that has spaces.
             *(PYTHON, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", str(workers), "--blocking-threads", "1", "--no-access-log", "--log-level", "warning"),
+            # A worker told to stop while it still loads does not hear it: its master would wait for ever.
+            *("--workers-kill-timeout", "5"),
             "gap.wsgi:application",
         ],
     )
