@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import BigIntegerField
+from django.db.models import BigIntegerField, Exists, OuterRef, Q
 from django.utils import timezone
 
 from admissions.models import Stay
@@ -18,10 +18,10 @@ from gap.constants import Constant, constants
 from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
 from teleservices import client, policy
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
-from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus
+from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
 from teleservices.messages import Exchange, Operation
-from teleservices.models import TeleserviceAttempt, TeleserviceCall
+from teleservices.models import ReturnCode, TeleserviceAttempt, TeleserviceCall
 from teleservices.planning import wake_call
 from teleservices.querysets import to_ask
 
@@ -235,3 +235,27 @@ def sweep(limit: int = 500) -> int:
     for call in due:
         wake_call(call)
     return len(expired) + len(due)
+
+
+def reconsider_unknown(limit: int = 500) -> int:
+    """Refusals whose code has come into the catalogue since, treated as it says. Returns how many.
+
+    After an import, and every hour: a list may take effect on a later day.
+    """
+    today = timezone.localdate()
+    known = ReturnCode.objects.filter(
+        Q(valid_until__isnull=True) | Q(valid_until__gte=today), code=OuterRef("return_code"), valid_from__lte=today
+    )
+    found = TeleserviceCall.objects.filter(
+        Exists(known),
+        status=Constant(CallStatus.REFUSED),
+        superseded_at__isnull=True,
+        handled_at__isnull=True,
+        disposition=Constant(Disposition.STORE),
+        family=Family.UNKNOWN_CODE,
+    )
+    count = 0
+    for call_id in list(found.order_by("finished_at").values_list("pk", flat=True)[:limit]):
+        with transaction.atomic():
+            count += policy.reconsider(_TO_RECORD.get(call=call_id), timezone.now())
+    return count

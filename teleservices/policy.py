@@ -64,15 +64,33 @@ def refused(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> None:
     """A negative answer came. Runs in the transaction that records it, stay and call locked."""
     call.return_code, call.return_label = header.code, header.label[:200]
     call.claimed_until = None
-    known = code_in_force(header.code, now)
+    _dispose(call, code_in_force(header.code, now), header, now)
+
+
+def reconsider(call: TeleserviceCall, now: datetime) -> bool:
+    """A refusal whose code nobody knew, stay and call locked: treated as the catalogue now says. False if it says nothing.
+
+    The day of the refusal stays that of the answer.
+    """
+    live = call.status == CallStatus.REFUSED and call.superseded_at is None and call.handled_at is None
+    if not live or call.family != Family.UNKNOWN_CODE or (known := code_in_force(call.return_code, now)) is None:
+        return False
+    answered_at = call.finished_at or now
+    _dispose(call, known, AnswerHeader(call.message_id, answered_at, call.return_code, call.return_label), now)
+    return True
+
+
+def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHeader, now: datetime) -> None:
+    """What a negative answer asks for, by the catalogue."""
     call.family = known.family if known else Family.UNKNOWN_CODE
     call.disposition = known.disposition if known else Disposition.STORE
     if call.disposition == Disposition.RETRY:
         # The other side says that nothing was processed: the same question may be asked again, later.
-        call.in_doubt = False
+        call.in_doubt, call.finished_at = False, None
         _try_later(call, CallStatus.PLANNED, "unavailable", now)
         return
-    call.status, call.finished_at, call.in_doubt, call.cause = CallStatus.REFUSED, now, False, ""
+    call.status, call.in_doubt, call.cause = CallStatus.REFUSED, False, ""
+    call.finished_at = call.finished_at or now
     if call.disposition == Disposition.REPLAY_WITH_ENTRY_DATE:
         _replay(call)
     call.save()

@@ -16,3 +16,8 @@ def run_batch_call(call_id: int) -> None:
 @shared_task
 def sweep_calls() -> None:
     engine.sweep()
+
+
+@shared_task
+def reconsider_unknown_codes() -> None:
+    engine.reconsider_unknown()
