@@ -75,6 +75,7 @@ class _Part:
         return made
 
 
+# Generic for the type checker, not when it runs.
 class _LightIterable(BaseIterable):  # type: ignore[type-arg]
     def __iter__(self) -> Iterator[Any]:
         queryset: Any = self.queryset
@@ -91,6 +92,6 @@ def light(queryset: QuerySet[M]) -> QuerySet[M]:
     undocumented: Any = queryset
     if undocumented._iterable_class is not ModelIterable or undocumented._known_related_objects:
         return queryset
-    undocumented = undocumented._chain()
-    undocumented._iterable_class = _LightIterable
-    return undocumented  # type: ignore[no-any-return]
+    made: QuerySet[M] = undocumented._chain()
+    made._iterable_class = _LightIterable
+    return made

@@ -69,6 +69,7 @@ class UpdateThenInsert:
 
     def __init__(self, update: Update[Any], insert: Insert[Any]) -> None:
         self._update, self._insert = update, insert
+        # Made of the two above.
         updated = f"WITH updated AS ({update.sql} RETURNING {update.returning_key})"
         self._sql = f"{updated} {insert.head} SELECT {insert.values} FROM updated {insert.tail}"  # noqa: S608
 

@@ -231,7 +231,10 @@ def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) ->
     found = []
     for key, same in by_value.items():
         value = str(key if key is not None else "")
-        title, todo = grouping.words(value) if grouping.words else (str(same[0][grouping.label_path] or "–"), "")
+        if grouping.words:
+            title, todo = grouping.words(value)
+        else:
+            title, todo = str(same[0][grouping.label_path] or "–"), ""
         is_chosen = chosen == value
         joined = QueryDict(without(query, grouping.parameter)[1:], mutable=True)
         if not is_chosen:

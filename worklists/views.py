@@ -76,7 +76,8 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         _tell(request, deed, outcomes)
         return redirect(back)
-    context = list_context(found, query, request.user, outcomes, deed, whole=False)  # type: ignore[arg-type]
+    user: Any = request.user
+    context = list_context(found, query, user, outcomes, deed, whole=False)
     # The links of the fragment are those of the list's own address.
     request.GET = query  # type: ignore[assignment]
     return render(request, "worklists/list.html#part", context | {"refreshed": True})

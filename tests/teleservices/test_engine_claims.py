@@ -93,17 +93,46 @@ from teleservices import engine
 print("pris" if engine.claim({call}) else "laissé")
 """
 
+# How the processes below meet: by what the database shows of them, never by the clock.
+STAGES = """
+def shown(sql, *values):
+    for _ in range(3000):
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            if cursor.fetchone():
+                return
+        time.sleep(0.01)
+    raise AssertionError("the other process did not come")
+HERE = "(select oid from pg_database where datname = current_database())"
+HELD = f"select 1 from pg_locks where locktype = 'advisory' and objid = %s and database = {HERE}"
+def reach(stage):
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", [stage])
+def after(stage):
+    shown(HELD, stage)
+def once_left(stage):
+    shown(f"select 1 where not exists ({HELD})", stage)
+def once_somebody_waits():
+    shown("select 1 from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()")
+"""
+
 # What looking before writing would do: every worker finds the call planned, and every one sends it.
 LOOK_THEN_TAKE = """
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
 from django.utils import timezone
 call = TeleserviceCall.objects.get(pk={call})
-time.sleep(0.3)
+reach(rank + 1)
+for other in range(4):
+    after(other + 1)
 if call.status == "planned":
     TeleserviceAttempt.objects.create(call=call, number=rank + 1, started_at=timezone.now())
     call.status, call.claimed_until = "calling", timezone.now()
     call.save()
     print("pris")
+# Nobody leaves before everybody has seen everybody: an end releases its stage.
+reach(rank + 11)
+for other in range(4):
+    after(other + 11)
 """
 
 
@@ -118,7 +147,7 @@ def test_of_four_workers_one_takes_the_call() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_without_the_claim_four_workers_take_it() -> None:
     call = planned()
-    told = run_together(LOOK_THEN_TAKE.format(call=call.pk), 4)
+    told = run_together(STAGES + LOOK_THEN_TAKE.format(call=call.pk), 4)
     assert sum("pris" in line for line in told) == 4
     assert call.attempts.count() == 4
 
@@ -133,19 +162,23 @@ from teleservices.models import TeleserviceCall
 if rank == 0:
     with transaction.atomic():
         TeleserviceCall.objects.select_for_update().get(pk={call})
-        time.sleep(3)
+        reach(1)
+        after(2)
 elif rank == 1:
-    time.sleep(1)
+    after(1)
     with transaction.atomic():
         engine._TO_RECORD.get(call={call})
 else:
-    time.sleep(2)
+    after(1)
+    once_somebody_waits()
     try:
         with transaction.atomic():
             Stay.objects.select_for_update(nowait=True).get(pk={stay})
         print("libre")
     except OperationalError:
         print("pris")
+    reach(2)
+    once_left(1)
 """
 
 
@@ -153,7 +186,7 @@ else:
 def test_an_answer_is_recorded_under_the_lock_of_the_stay_then_that_of_the_call() -> None:
     """In one statement. Were the call locked first, two writers could wait for each other for ever."""
     call = planned()
-    told = run_together(RECORD.format(call=call.pk, stay=call.stay_id), 3)
+    told = run_together(STAGES + RECORD.format(call=call.pk, stay=call.stay_id), 3)
     assert told[2] == "pris"
 
 
@@ -161,7 +194,7 @@ def test_an_answer_is_recorded_under_the_lock_of_the_stay_then_that_of_the_call(
 def test_what_the_locks_bring_is_the_last_state_of_both_rows() -> None:
     """A row that changed while the lock was waited for is read anew, not as the statement first saw it."""
     call = planned()
-    told = run_together(CHANGED_MEANWHILE.format(call=call.pk, stay=call.stay_id), 2)
+    told = run_together(STAGES + CHANGED_MEANWHILE.format(call=call.pk, stay=call.stay_id), 2)
     assert told[1] == "990000777 RC15"
 
 
@@ -175,9 +208,10 @@ if rank == 0:
         Stay.objects.select_for_update().get(pk={stay})
         Stay.objects.filter(pk={stay}).update(iep="990000777")
         TeleserviceCall.objects.filter(pk={call}).update(return_code="RC15")
-        time.sleep(2)
+        reach(1)
+        once_somebody_waits()
 else:
-    time.sleep(1)
+    after(1)
     with transaction.atomic():
         call = engine._TO_RECORD.get(call={call})
         print(call.stay.iep, call.return_code)
@@ -195,9 +229,10 @@ if rank == 0:
         TeleserviceCall.objects.filter(pk={call}).update(
             status="calling", in_doubt=True, attempts_count=1, claimed_until=timezone.now()
         )
-        time.sleep(2)
+        reach(1)
+        once_somebody_waits()
 else:
-    time.sleep(1)
+    after(1)
     with transaction.atomic():
         planning.plan_calls(AdmissionEvent.objects.get(pk={event}))
 """
@@ -208,6 +243,6 @@ def test_an_event_does_not_take_back_a_call_that_is_being_made() -> None:
     """Read as planned and saved so, the call would have been sent again, and its answer left unread."""
     call = planned()
     event = scene.an_event(call.stay, kind=EventKind.RIGHTS_ASKED_AGAIN)
-    run_together(REARMED_MEANWHILE.format(call=call.pk, event=event.pk), 2)
+    run_together(STAGES + REARMED_MEANWHILE.format(call=call.pk, event=event.pk), 2)
     call.refresh_from_db()
     assert call.status == CallStatus.CALLING
