@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gap.middleware.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -175,7 +176,8 @@ CELERY_BEAT_SCHEDULE = {
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# What is due is in the database: the scheduler only wakes, and remembers nothing from one start to the next.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 LANGUAGE_CODE = "fr"
 TIME_ZONE = "Europe/Paris"

@@ -4,7 +4,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from gap import views
 from gap.api.views import DocumentationView
 
 urlpatterns = [
@@ -17,8 +16,6 @@ urlpatterns = [
     path("api/v1/", include("gap.api.urls")),
     path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
     path("api/", login_not_required(DocumentationView.as_view(url_name="schema")), name="api-docs"),
-    path("sante/vivant/", views.alive, name="alive"),
-    path("sante/pret/", views.ready, name="ready"),
 ]
 handler400 = "gap.views.bad_request"
 handler403 = "gap.views.forbidden"

@@ -6,7 +6,6 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -16,14 +15,12 @@ from django.views.decorators.http import require_safe
 from gap.api.problems import CONTENT_TYPE, TITLES
 
 
-@login_not_required
 @require_safe
 def alive(request: HttpRequest) -> HttpResponse:
     """The process answers: restart it when this fails."""
     return JsonResponse({"status": "ok"})
 
 
-@login_not_required
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """The process can serve: send it no traffic while this fails. Redis away is degraded, not down."""
