@@ -105,6 +105,7 @@ def refusals(debtor: Debtor, count: int) -> None:
             stay=stay,
             coverage=covered[stay.patient_id],
             debtor=debtor,
+            channel=debtor.amc_number,
             event=event,
             operation="IDB",
             status=CallStatus.REFUSED,

@@ -41,6 +41,10 @@ class Update(Generic[M]):
         """Raises the model's DoesNotExist when the row is gone, as nothing was written then."""
         _must_have_written(_execute(self.sql, self.parameters(row)), row)
 
+    def run_if_same(self, row: M, were: dict[str, Any]) -> bool:
+        """False, and nothing is written, when the row has changed since `were` was read (or is gone)."""
+        return bool(_execute(self.sql, self.parameters(row, were)))
+
 
 class Insert(Generic[M]):
     """`INSERT` of one new instance, all its fields: `Insert(Rights).run(Rights(stay=stay, …))`."""

@@ -8,21 +8,20 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, Exists, OuterRef, Q
 from django.utils import timezone
 
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
-from gap.constants import Constant, constants
+from gap.constants import Constant
 from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
-from teleservices import client, policy
+from teleservices import client, gates, policy, queue
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
 from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
 from teleservices.messages import Exchange, Operation
 from teleservices.models import ReturnCode, TeleserviceAttempt, TeleserviceCall
-from teleservices.planning import wake_call
 from teleservices.querysets import to_ask
 
 log = structlog.get_logger(__name__)
@@ -34,11 +33,14 @@ _UNLESS_CHANGED = ("status", "attempts_count", "not_before", "in_doubt")
 _CLAIM = UpdateThenInsert(
     Update(
         TeleserviceCall,
-        *("status", "in_doubt", "attempts_count", "claimed_until", "first_sent_at", "parameters"),
+        *("status", "in_doubt", "attempts_count", "claimed_until", "first_sent_at", "parameters", "slot"),
         unless_changed=_UNLESS_CHANGED,
     ),
     Insert(TeleserviceAttempt),
 )
+_PUT_OFF = Update(TeleserviceCall, "not_before", "cause", unless_changed=_UNLESS_CHANGED)
+# How often a claim looks for another place when somebody took the one it wanted.
+_TRIES = 5
 _NOTE = Update(TeleserviceAttempt, "duration_ms", "http_status", "response_xml", "outcome", "reason")
 _SUCCEEDED = UpdateBoth(_NOTE, Update(TeleserviceCall, *policy.SUCCESS_CHANGES))
 # The stay first, then the call: the one order of locks of every writer. PostgreSQL locks in the order of `of`.
@@ -63,30 +65,71 @@ class Claimed:
     url: str
     request_xml: bytes
     was_in_doubt: bool
+    channel: str
+    lane: str
+    #: Others may be waiting for its place; `room`: there are free ones beside it.
+    crowded: bool
+    room: bool
+    #: The channel's circuit has failures to forget if this one is answered.
+    troubled: bool
+    #: It alone goes to see whether the other side is back.
+    probe: bool
 
 
 def run(call_id: int) -> None:
-    """Carry one call as far as it goes now. Safe to run twice, at once or later: one of the two does the work."""
+    """Carry one call as far as it goes now, then those that waited for its place, for a while.
+
+    Safe to run twice, at once or later: one of the two does the work.
+    """
+    claimed = _carry(call_id)
+    for _ in range(queue.TURNS):
+        if claimed is None or not claimed.crowded:
+            return
+        following = queue.following(claimed.channel, claimed.lane, more=claimed.room)
+        if following is None:
+            return
+        claimed = _carry(following)
+    if claimed is not None and claimed.crowded:
+        queue.hand_over(claimed.channel, claimed.lane)
+
+
+def _carry(call_id: int) -> Claimed | None:
+    """None when nothing was sent."""
     try:
         claimed = claim(call_id)
     except NothingToAsk as reason:
         _end_before_sending(call_id, str(reason), pointless=True)
-        return
+        return None
     except NotConfigured as problem:
         _end_before_sending(call_id, problem.cause, pointless=False)
-        return
+        return None
     except Refused as problem:
         # Our own message breaks the contract: it was not sent.
         _end_before_sending(call_id, problem.reason, pointless=False)
-        return
+        return None
     if claimed is not None:
         record(claimed, send(claimed))
+    return claimed
 
 
 def claim(call_id: int) -> Claimed | None:
-    """Take the call and write the attempt with its message, at once. None when it is not due, or another has it.
+    """Take the call and write the attempt with its message, at once. None when it may not leave now.
 
-    Nothing is locked while the message is built. The claim is one statement, which does nothing when the call is no
+    It is not due, another has it, its channel has no place left, or a gate is closed. Raises NothingToAsk,
+    NotConfigured, Refused.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _claim(call_id)
+        except IntegrityError as conflict:
+            # Somebody took the same place at the same instant: there may be another.
+            if "one_call_a_slot" not in str(conflict):
+                raise
+    return None
+
+
+def _claim(call_id: int) -> Claimed | None:
+    """Nothing is locked while the message is built. The claim is one statement, which does nothing when the call is no
     longer what was read: the last instant at which an event can still make the question pointless.
     """
     now = timezone.now()
@@ -94,6 +137,12 @@ def claim(call_id: int) -> Claimed | None:
     if call is None or call.status not in CLAIMABLE or call.not_before > now:
         return None
     were = {name: getattr(call, name) for name in _UNLESS_CHANGED}
+    if (put_off := gates.closed(call, now)) is not None:
+        _put_off(call, were, put_off)
+        return None
+    call.slot = gates.free_slot(call)
+    if call.slot is None:
+        return None
     operation = Operation(call.operation)
     if call.in_doubt:
         # What may have been received must be sent again as it was, to the letter.
@@ -106,16 +155,40 @@ def claim(call_id: int) -> Claimed | None:
     call.status = CallStatus.CALLING
     call.in_doubt = True
     call.attempts_count += 1
-    call.claimed_until = now + timedelta(
+    call.claimed_until = until = now + timedelta(
         seconds=settings.TELESERVICES["timeout_connect"] + settings.TELESERVICES["timeout_read"] + 15
     )
     call.first_sent_at = call.first_sent_at or now
+    probe = call.circuit_retry_at is not None
+    if probe and not gates.take_probe(call, until):
+        _put_off(call, were, gates.PutOff(until, gates.CIRCUIT_OPEN))
+        return None
     attempt = TeleserviceAttempt(
         call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
     )
     if not _CLAIM.run(call, were, attempt):
         return None
-    return Claimed(call.pk, call.stay_id, attempt.pk, operation, call.message_id, url, request_xml, were["in_doubt"])
+    return Claimed(
+        call_id=call.pk,
+        stay_id=call.stay_id,
+        attempt_id=attempt.pk,
+        operation=operation,
+        message_id=call.message_id,
+        url=url,
+        request_xml=request_xml,
+        was_in_doubt=were["in_doubt"],
+        channel=call.channel,
+        lane=call.lane,
+        crowded=gates.is_crowded(call),
+        room=len(call.busy_slots) + 1 < call.in_flight,
+        troubled=bool(call.circuit_failures),
+        probe=probe,
+    )
+
+
+def _put_off(call: TeleserviceCall, were: dict[str, object], put_off: gates.PutOff) -> None:
+    call.not_before, call.cause = put_off.until, put_off.cause
+    _PUT_OFF.run_if_same(call, were)
 
 
 def send(claimed: Claimed) -> Exchange | CallError:
@@ -127,10 +200,11 @@ def send(claimed: Claimed) -> Exchange | CallError:
 
 
 def record(claimed: Claimed, result: Exchange | CallError) -> None:
-    """Write what happened and apply it, in one transaction."""
+    """Write what happened and apply it, in one transaction; then what it says of the channel, in another."""
+    unavailable = False
     try:
         with transaction.atomic():
-            _record(claimed, result)
+            unavailable = _record(claimed, result)
     except Exception as problem:
         # The answer came and we could not take it in. It is not lost: the same message brings it again.
         log.exception("answer_not_applied", call=claimed.call_id, problem=type(problem).__name__)
@@ -140,13 +214,25 @@ def record(claimed: Claimed, result: Exchange | CallError) -> None:
             if call.status == CallStatus.CALLING:
                 policy.lost(call, timezone.now(), "invalid")
                 TeleserviceCall.objects.filter(pk=call.pk).update(cause="apply_failed")
+    _tell_circuit(claimed, result, unavailable)
 
 
-def _record(claimed: Claimed, result: Exchange | CallError) -> None:
+def _tell_circuit(claimed: Claimed, result: Exchange | CallError, unavailable: bool) -> None:
+    if isinstance(result, ConfigurationError | Refused):
+        return  # our own side is wrong: it says nothing of theirs
+    if isinstance(result, CallError) or unavailable:
+        cause = result.reason if isinstance(result, CallError) else result.answer.header.code
+        gates.failed(claimed.channel, claimed.operation, cause, timezone.now(), probe=claimed.probe)
+    elif claimed.troubled or claimed.probe:
+        gates.answered(claimed.channel, claimed.operation)
+
+
+def _record(claimed: Claimed, result: Exchange | CallError) -> bool:
+    """True when the other side answers that it can't process anything now."""
     call = _TO_RECORD.get(call=claimed.call_id)
     if call.status not in (CallStatus.CALLING, CallStatus.UNKNOWN):
         _note_attempt(claimed, result)
-        return  # a reconciliation was faster: its record stands
+        return False  # a reconciliation was faster: its record stands
     now = timezone.now()
     if isinstance(result, Exchange):
         call.duration_ms = result.duration_ms
@@ -154,16 +240,18 @@ def _record(claimed: Claimed, result: Exchange | CallError) -> None:
             policy.succeeded(call, result.answer.header, now)
             _SUCCEEDED.run(_attempt(claimed, result), call)
             policy.apply(call, result.answer)
-            return
+            return False
     _note_attempt(claimed, result)
     if isinstance(result, Exchange):
         policy.refused(call, result.answer.header, now)
-    elif isinstance(result, ConfigurationError | Refused):
+        return call.disposition == Disposition.RETRY
+    if isinstance(result, ConfigurationError | Refused):
         policy.stopped(call, result.reason, claimed.was_in_doubt, now)
     elif isinstance(result, NotSent):
         policy.not_sent(call, claimed.was_in_doubt, now)
     else:
         policy.lost(call, now, "invalid" if isinstance(result, InvalidAnswer) else "lost")
+    return False
 
 
 _OUTCOMES: tuple[tuple[type[CallError], AttemptOutcome], ...] = (
@@ -227,14 +315,7 @@ def sweep(limit: int = 500) -> int:
             TeleserviceAttempt.objects.filter(call=call, outcome=AttemptOutcome.STARTED).update(
                 outcome=AttemptOutcome.LOST, reason="worker_gone"
             )
-    due = list(
-        TeleserviceCall.objects.filter(status__in=constants(CLAIMABLE), not_before__lte=now - timedelta(seconds=1))
-        .order_by("not_before")
-        .only("pk", "lane")[:limit]
-    )
-    for call in due:
-        wake_call(call)
-    return len(expired) + len(due)
+    return len(expired) + queue.wake_due(now)
 
 
 def reconsider_unknown(limit: int = 500) -> int:

@@ -16,6 +16,7 @@ from admissions.querysets import care_date, coverages_on, latest_rights
 from gap.constants import constants
 from teleservices import rights
 from teleservices.enums import OPEN, CallStatus, Lane
+from teleservices.gates import channel_of
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
 
@@ -85,8 +86,12 @@ def plan(
     parameters: dict[str, Any] | None = None,
     not_before: datetime | None = None,
     follows: TeleserviceCall | None = None,
+    lane: Lane = Lane.INTERACTIVE,
 ) -> TeleserviceCall:
-    """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller)."""
+    """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller).
+
+    Nothing wakes a worker for a call of the night: the sweeper finds it in its turn.
+    """
     open_call = TeleserviceCall.objects.filter(
         stay=stay, coverage=coverage, operation=operation, status__in=constants(OPEN)
     ).first()
@@ -102,17 +107,25 @@ def plan(
         debtor_id=coverage.debtor_id,
         event=event,
         operation=operation,
+        channel=channel_of(operation, coverage.debtor.amc_number),
+        lane=lane,
         parameters=parameters or {},
         not_before=not_before or now,
         follows=follows,
     )
-    transaction.on_commit(lambda: wake_call(call))
+    if lane == Lane.INTERACTIVE:
+        transaction.on_commit(lambda: wake_call(call))
     return call
 
 
 def wake_call(call: TeleserviceCall) -> None:
-    task = "run_batch_call" if call.lane == Lane.BATCH else "run_call"
-    wake(f"teleservices.tasks.{task}", call.pk, queue=call.lane)
+    wake_id(call.pk, call.lane)
+
+
+def wake_id(call_id: int, lane: str) -> None:
+    """Send one of the lane's own workers to this call. Nothing is lost if the message is: the sweeper comes."""
+    task = "run_batch_call" if lane == Lane.BATCH else "run_call"
+    wake(f"teleservices.tasks.{task}", call_id, queue=lane)
 
 
 def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None) -> int:

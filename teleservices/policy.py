@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from functools import partial
 
@@ -16,8 +15,8 @@ from teleservices import planning
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
-from teleservices.models import RetryPolicy, ReturnCode, TeleserviceCall
-from teleservices.rules.backoff import Backoff, delay
+from teleservices.models import ReturnCode, TeleserviceCall
+from teleservices.retries import next_try
 
 # The dates that a replay may use, in this order, when the prescription date is refused.
 _REPLAYS = (None, "entry", "service")
@@ -35,16 +34,6 @@ def code_in_force(code: str, now: datetime) -> ReturnCode | None:
         .order_by("-valid_from")
         .first()
     )
-
-
-def retry_policy(cause: str) -> RetryPolicy:
-    return RetryPolicy.objects.get(cause=cause, valid_until__isnull=True)
-
-
-def next_try(cause: str, attempt: int, now: datetime) -> datetime:
-    policy = retry_policy(cause)
-    backoff = Backoff(policy.first_delay_s, float(policy.factor), policy.cap_s, policy.jitter_percent / 100)
-    return now + delay(backoff, attempt, secrets.randbelow(1000) / 1000)
 
 
 def succeeded(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> None:

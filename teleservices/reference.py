@@ -1,4 +1,4 @@
-"""Reference data of the calls: return codes and retry policies, from the project's own files."""
+"""Reference data of the calls: return codes, retry policies and limits of channels, from the project's own files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from teleservices.models import RetryPolicy, ReturnCode
+from teleservices.models import ChannelRule, RetryPolicy, ReturnCode
 
 DATA = Path(__file__).parent / "data"
 SINCE = date(2020, 1, 1)
@@ -18,8 +18,10 @@ def load_missing(**_signal: Any) -> None:
     """Fill the catalogues of an empty database; a catalogue that was imported since is left alone."""
     if not ReturnCode.objects.exists():
         ReturnCode.objects.bulk_create(_return_codes())
-    if not RetryPolicy.objects.exists():
-        RetryPolicy.objects.bulk_create(_retry_policies())
+    known = set(RetryPolicy.objects.values_list("cause", flat=True))
+    RetryPolicy.objects.bulk_create(policy for policy in _retry_policies() if policy.cause not in known)
+    if not ChannelRule.objects.exists():
+        ChannelRule.objects.bulk_create(_channel_rules())
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -58,4 +60,16 @@ def _retry_policies() -> list[RetryPolicy]:
             valid_from=SINCE,
         )
         for row in _rows("retry_policies.csv")
+    ]
+
+
+def _channel_rules() -> list[ChannelRule]:
+    return [
+        ChannelRule(
+            channel=row["channel"],
+            in_flight=int(row["in_flight"]),
+            kept_for_interactive=int(row["kept_for_interactive"]),
+            failures_to_open=int(row["failures_to_open"]),
+        )
+        for row in _rows("channel_rules.csv")
     ]

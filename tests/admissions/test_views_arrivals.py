@@ -64,6 +64,7 @@ def called(stay: Stay, status: str, **fields) -> TeleserviceCall:
     event = stays.record_event(stay, "stay_preadmitted", SYSTEM)
     coverage = amc_of(stay)
     values = {"operation": "IDB", "not_before": timezone.now(), "debtor": coverage.debtor} | fields
+    values["channel"] = coverage.debtor.amc_number
     return TeleserviceCall.objects.create(stay=stay, coverage=coverage, event=event, status=status, **values)
 
 

@@ -165,6 +165,7 @@ def make_world(establishment: Establishment) -> Callable[..., World]:
             stay=stay,
             coverage=coverage,
             debtor=coverage.debtor,
+            channel=coverage.debtor.amc_number,
             event=event,
             operation="CLC",
             status=CallStatus.SUCCEEDED,

@@ -154,6 +154,8 @@ def refused_stay(patient: Patient, kind: str = StayKind.EXTERNAL) -> Stay:
         "stay": stay,
         "coverage": coverage,
         "debtor": coverage.debtor,
+        "channel": coverage.debtor.amc_number,
+        "slot": 1,
         "event": event,
         "not_before": timezone.now(),
     }

@@ -21,7 +21,9 @@ from tests.worklists import scene
 pytestmark = pytest.mark.django_db
 NOTE = Update(TeleserviceAttempt, "duration_ms", "response_xml", "outcome")
 TAKE = UpdateThenInsert(
-    Update(TeleserviceCall, "status", "claimed_until", "parameters", unless_changed=("status", "attempts_count")),
+    Update(
+        TeleserviceCall, "status", "claimed_until", "slot", "parameters", unless_changed=("status", "attempts_count")
+    ),
     Insert(TeleserviceAttempt),
 )
 
@@ -77,6 +79,7 @@ def test_a_claim_and_its_trace_are_one_statement() -> None:
     call = scene.a_call(status=CallStatus.PLANNED, attempts_count=0)
     were = {"status": call.status, "attempts_count": call.attempts_count}
     call.status, call.claimed_until, call.parameters = CallStatus.CALLING, timezone.now(), {"content": "é"}
+    call.slot = 1
     trace = attempt_of(call)
     with CaptureQueriesContext(connection) as queries:
         assert TAKE.run(call, were, trace)
@@ -91,7 +94,7 @@ def test_a_claim_of_what_has_changed_since_it_was_read_writes_nothing(change: di
     call = scene.a_call(status=CallStatus.PLANNED, attempts_count=0)
     were = {"status": call.status, "attempts_count": call.attempts_count}
     TeleserviceCall.objects.filter(pk=call.pk).update(**change)
-    call.status, call.claimed_until = CallStatus.CALLING, timezone.now()
+    call.status, call.claimed_until, call.slot = CallStatus.CALLING, timezone.now(), 1
     trace = attempt_of(call)
     assert not TAKE.run(call, were, trace)
     assert trace.pk is None and not call.attempts.exists()

@@ -126,7 +126,7 @@ for other in range(4):
     after(other + 1)
 if call.status == "planned":
     TeleserviceAttempt.objects.create(call=call, number=rank + 1, started_at=timezone.now())
-    call.status, call.claimed_until = "calling", timezone.now()
+    call.status, call.claimed_until, call.slot = "calling", timezone.now(), rank + 1
     call.save()
     print("pris")
 # Nobody leaves before everybody has seen everybody: an end releases its stage.
@@ -227,7 +227,7 @@ from teleservices.models import TeleserviceCall
 if rank == 0:
     with transaction.atomic():
         TeleserviceCall.objects.filter(pk={call}).update(
-            status="calling", in_doubt=True, attempts_count=1, claimed_until=timezone.now()
+            status="calling", in_doubt=True, attempts_count=1, claimed_until=timezone.now(), slot=1
         )
         reach(1)
         once_somebody_waits()

@@ -48,7 +48,14 @@ def stay(establishment) -> Stay:
 def planned(stay: Stay, status: str = CallStatus.PLANNED, **fields) -> TeleserviceCall:
     event = AdmissionEvent.objects.create(stay=stay, kind=EventKind.STAY_PREADMITTED, occurred_at=timezone.now())
     coverage = stay.patient.coverages.get(kind="AMC")
-    values = {"operation": Operation.IDB, "not_before": timezone.now(), "debtor": coverage.debtor} | fields
+    rank = TeleserviceCall.objects.count() + 1
+    values = {
+        "operation": Operation.IDB,
+        "not_before": timezone.now(),
+        "debtor": coverage.debtor,
+        "slot": rank,
+    } | fields
+    values["channel"] = coverage.debtor.amc_number
     return TeleserviceCall.objects.create(stay=stay, coverage=coverage, event=event, status=status, **values)
 
 

@@ -24,6 +24,7 @@ from billing.enums import (
 )
 from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine
 from debtors.enums import AssociationStatus
+from teleservices import gates
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from tests.factories import (
@@ -94,6 +95,9 @@ def a_call(stay: Stay | None = None, coverage: Coverage | None = None, *, at: da
     stay = stay or a_stay()
     coverage = coverage or stay.patient.coverages.filter(kind="AMC").first() or a_coverage(stay)
     fields.setdefault("not_before", timezone.now() + timedelta(minutes=5))
+    fields.setdefault("channel", gates.channel_of(fields.get("operation", "IDB"), coverage.debtor.amc_number))
+    if fields.get("status") == CallStatus.CALLING:
+        fields.setdefault("slot", 1)
     call = TeleserviceCall.objects.create(
         stay=stay,
         coverage=coverage,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from admissions.models import AdmissionEvent, Coverage, Stay
 from debtors.models import Debtor
@@ -16,62 +16,9 @@ from teleservices.enums import CLAIMABLE, OPEN, AttemptOutcome, CallStatus, Disp
 from teleservices.messages import Operation
 
 OPERATIONS = [(operation.value, operation.value) for operation in Operation]
-
-
-class ReturnCode(models.Model):
-    """One business return code and what is done of it (data file teleservices/data/return_codes.csv)."""
-
-    code = models.CharField("code", max_length=20)
-    operations = ArrayField(models.CharField(max_length=8), verbose_name="opérations")
-    family = models.CharField("famille", max_length=30, choices=Family.choices)
-    automatic = models.BooleanField("traité sans personne")
-    agent_can_act = models.BooleanField("un agent peut agir")
-    disposition = models.CharField("traitement", max_length=30, choices=Disposition.choices)
-    rearm_on = models.CharField("réarmé par", max_length=40, blank=True)
-    label = models.CharField("libellé", max_length=200)
-    agent_message = models.CharField("ce que lit l’agent", max_length=300)
-    valid_from = models.DateField("valable du")
-    valid_until = models.DateField("au", null=True, blank=True)
-    source = models.CharField("source", max_length=200)
-
-    class Meta:
-        verbose_name = "code retour"
-        verbose_name_plural = "codes retour"
-        ordering = ["code", "-valid_from"]
-        constraints = [
-            models.UniqueConstraint(fields=["code", "valid_from"], name="one_code_a_date"),
-            models.UniqueConstraint(fields=["code"], condition=Q(valid_until__isnull=True), name="one_code_in_force"),
-        ]
-
-    def __str__(self) -> str:
-        return self.code
-
-
-class RetryPolicy(models.Model):
-    """When to try again, for one family of causes: first delay, factor, cap, and the age that shows it to a person."""
-
-    cause = models.CharField("cause", max_length=30)
-    first_delay_s = models.PositiveIntegerField("premier délai (s)")
-    factor = models.DecimalField("facteur", max_digits=4, decimal_places=2)
-    cap_s = models.PositiveIntegerField("délai maximal (s)")
-    jitter_percent = models.PositiveSmallIntegerField("dispersion (%)")
-    show_after_s = models.PositiveIntegerField("montré après (s)")
-    valid_from = models.DateField("valable du")
-    valid_until = models.DateField("au", null=True, blank=True)
-
-    class Meta:
-        verbose_name = "règle de nouvel essai"
-        verbose_name_plural = "règles de nouvel essai"
-        ordering = ["cause"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["cause"], condition=Q(valid_until__isnull=True), name="one_retry_policy_in_force"
-            ),
-            models.CheckConstraint(condition=Q(cap_s__gte=F("first_delay_s")), name="retry_cap_above_first_delay"),
-        ]
-
-    def __str__(self) -> str:
-        return self.cause
+#: The national directory's channel; the others are the number of their AMC.
+DIRECTORY = "annuaire"
+CHANNEL_LENGTH = 10
 
 
 class TeleserviceCall(models.Model):
@@ -85,6 +32,9 @@ class TeleserviceCall(models.Model):
     operation = models.CharField("opération", max_length=8, choices=OPERATIONS)
     message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     status = models.CharField("état", max_length=15, choices=CallStatus.choices, default=CallStatus.PLANNED)
+    # Whom it talks to, and its place among the calls under way there: no two have the same at once.
+    channel = models.CharField("canal", max_length=CHANNEL_LENGTH)
+    slot = models.PositiveSmallIntegerField("place", null=True)
     lane = models.CharField("file", max_length=12, choices=Lane.choices, default=Lane.INTERACTIVE)
     follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by", db_index=False)
     # What differs from the ordinary question: a prescription date to use, an engagement to cancel. Codes only.
@@ -114,6 +64,13 @@ class TeleserviceCall(models.Model):
     # Read with the call by `querysets.to_ask` alone, to put its question.
     service_url: str | None
     amo_regime: str | None
+    # And these, to know whether it may leave.
+    busy_slots: list[int]
+    in_flight: int
+    kept_for_interactive: int
+    circuit_failures: int | None
+    circuit_retry_at: datetime | None
+    maintenance_until: datetime | None
 
     class Meta:
         verbose_name = "appel de téléservice"
@@ -124,7 +81,13 @@ class TeleserviceCall(models.Model):
                 fields=["stay", "operation", "coverage"], condition=Q(status__in=OPEN), name="one_open_call"
             ),
             models.CheckConstraint(
-                condition=~Q(status=CallStatus.CALLING) | Q(claimed_until__isnull=False), name="a_claim_expires"
+                condition=~Q(status=CallStatus.CALLING) | Q(claimed_until__isnull=False, slot__isnull=False),
+                name="a_claim_expires_and_has_a_slot",
+            ),
+            models.CheckConstraint(condition=~Q(channel=""), name="a_call_names_its_channel"),
+            # The limit of calls under way on a channel; also how the claims that ran out are found.
+            models.UniqueConstraint(
+                fields=["channel", "slot"], condition=Q(status=CallStatus.CALLING), name="one_call_a_slot"
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=[CallStatus.SUCCEEDED, CallStatus.REFUSED, CallStatus.CANCELLED])
@@ -133,8 +96,7 @@ class TeleserviceCall(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
-            models.Index(fields=["claimed_until"], condition=Q(status=CallStatus.CALLING), name="call_claimed"),
+            models.Index(fields=["channel", "lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
             models.Index(fields=["stay", "-planned_at"], name="call_of_stay"),
             models.Index(fields=["follows"], condition=Q(follows__isnull=False), name="call_following"),
             models.Index(fields=["handled_by"], condition=Q(handled_by__isnull=False), name="call_handled_by"),

@@ -1,0 +1,14 @@
+from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
+from teleservices.models.catalogue import RetryPolicy, ReturnCode
+from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
+
+__all__ = [
+    "OPERATIONS",
+    "ChannelRule",
+    "Circuit",
+    "MaintenanceWindow",
+    "RetryPolicy",
+    "ReturnCode",
+    "TeleserviceAttempt",
+    "TeleserviceCall",
+]
