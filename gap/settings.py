@@ -283,6 +283,8 @@ TELESERVICES = {
     "ca_file": env.str("TELESERVICES_CA", default=str(PKI_DIR("ca.pem"))),
     "timeout_connect": env.float("TELESERVICES_TIMEOUT_CONNECT", default=3.0),
     "timeout_read": env.float("TELESERVICES_TIMEOUT_READ", default=10.0),
+    # How long after these a call whose worker says nothing any more is taken for one whose answer was lost.
+    "claim_margin": env.float("TELESERVICES_CLAIM_MARGIN", default=15.0),
 }
 SOFTWARE_NAME = "mini-GAP"
 SOFTWARE_VERSION = "0.1.0"

@@ -155,8 +155,9 @@ def _claim(call_id: int) -> Claimed | None:
     call.status = CallStatus.CALLING
     call.in_doubt = True
     call.attempts_count += 1
+    waits = settings.TELESERVICES
     call.claimed_until = until = now + timedelta(
-        seconds=settings.TELESERVICES["timeout_connect"] + settings.TELESERVICES["timeout_read"] + 15
+        seconds=waits["timeout_connect"] + waits["timeout_read"] + waits["claim_margin"]
     )
     call.first_sent_at = call.first_sent_at or now
     probe = call.circuit_retry_at is not None

@@ -104,7 +104,7 @@ def failed(channel: str, operation: str, cause: str, now: datetime, *, probe: bo
 
 def _open(circuit: Circuit, now: datetime) -> None:
     openings = min(circuit.openings + 1, 1000)
-    retry_at = now + pause("circuit", openings)
+    retry_at = now + pause(CIRCUIT_OPEN, openings)
     # Nobody else has opened it meanwhile.
     same = Circuit.objects.filter(pk=circuit.pk, openings=circuit.openings)
     if same.update(openings=openings, opened_at=circuit.opened_at or now, retry_at=retry_at):

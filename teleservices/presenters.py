@@ -18,7 +18,7 @@ from gap.text import NBSP
 from teleservices.enums import CallStatus, Disposition
 from teleservices.messages import Operation
 from teleservices.models import ReturnCode, TeleserviceCall
-from teleservices.sentences import ANSWERED, ASKS, CAUSES, NOTHING, POINTLESS, SEQUELS
+from teleservices.sentences import ANSWERED, ASKS, CAUSES, HELD_BACK, NOTHING, POINTLESS, SEQUELS
 
 _NAMES: Final = {Operation.DIRECTORY: "Annuaire"}
 
@@ -140,6 +140,8 @@ def _unknown(call: TeleserviceCall, now: datetime) -> CallView:
 
 
 def _planned(call: TeleserviceCall, code: ReturnCode | None, now: datetime) -> CallView:
+    if call.cause in HELD_BACK:
+        return _held_back(call, now)
     if call.attempts_count == 0:
         later = call.not_before > now + timedelta(seconds=1)
         return _base(
@@ -175,6 +177,28 @@ def _planned(call: TeleserviceCall, code: ReturnCode | None, now: datetime) -> C
         line=line,
         system=f"{_ordinal(call.attempts_count + 1)} essai {at}, puis de plus en plus espacés, toutes les 30{NBSP}min "
         "au plus. Aucun risque de double demande.",
+        you=_waiting_advice(call),
+        live=True,
+        open=True,
+        moving=call.not_before <= now,
+        due_at=call.not_before,
+    )
+
+
+def _held_back(call: TeleserviceCall, now: datetime) -> CallView:
+    """Nothing was asked this time: its channel is closed for the moment, to everybody."""
+    happened, line, system = HELD_BACK[call.cause]
+    again, at = _next_try(call, now)
+    return _base(
+        call,
+        state="retry",
+        tone="wait",
+        icon="clock",
+        chip=_capital(again),
+        when=again,
+        happened=happened.format(payer=call.debtor.name),
+        line=line,
+        system=system.format(at=at),
         you=_waiting_advice(call),
         live=True,
         open=True,

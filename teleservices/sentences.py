@@ -33,6 +33,20 @@ CAUSES: Final = {
     "invalid_request": "notre message n’est pas conforme au contrat",
 }
 
+#: Why a call is held back for all alike: what happened, the line, what the system does.
+HELD_BACK: Final = {
+    "circuit_open": (
+        "{payer} ne répond plus à personne\u00a0: les appels sont suspendus.",
+        "Organisme en panne",
+        "Un seul appel va voir si l’organisme est revenu, les autres suivent. Celui-ci repart {at}.",
+    ),
+    "maintenance": (
+        "{payer} est en maintenance annoncée.",
+        "Maintenance annoncée",
+        "L’appel part seul à la fin de la maintenance, {at}.",
+    ),
+}
+
 POINTLESS: Final = {
     "stay_cancelled": "Le séjour a été annulé : la question n’a plus d’objet.",
     "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",

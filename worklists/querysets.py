@@ -18,7 +18,8 @@ from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, E
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from gap.constants import Constant, constants
-from teleservices.enums import OPEN, CallStatus, Disposition, Family
+from teleservices.enums import CLAIMABLE, OPEN, CallStatus, Disposition, Family
+from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
 from teleservices.models import RetryPolicy, TeleserviceCall
 
 # The norm expects an ARL within a day of the deposit of the lot.
@@ -28,7 +29,9 @@ ENGAGEMENT_EXPECTED_AFTER: Final = timedelta(hours=1)
 # Stays of more nights than this have a rule of their own (tariff item TM_MAX).
 COMMON_LAW_NIGHTS: Final = 30
 #: Causes of a call that waits because the AMC does not answer.
-AWAY: Final = ("unavailable", "not_sent")
+AWAY: Final = ("unavailable", "not_sent", CIRCUIT_OPEN, MAINTENANCE)
+#: A call that is due is taken within seconds: after this, something of ours is at a standstill.
+TAKEN_WITHIN: Final = timedelta(minutes=10)
 
 
 # ---- calls ----
@@ -73,14 +76,14 @@ def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
     for cause in causes:
         if cause in shown and cause != default:
             condition |= Q(cause=cause, planned_at__lt=now - timedelta(seconds=shown[cause]))
-    others = [cause for cause in causes if cause != default]
+    others = [cause for cause in causes if cause in shown and cause != default]
     fallback = now - timedelta(seconds=shown.get(default, 3600))
     return condition | (~Q(cause__in=others) & Q(planned_at__lt=fallback))
 
 
 def away(establishment_id: int) -> QuerySet[TeleserviceCall]:
     """Calls that wait because their AMC does not answer, however recent."""
-    return calls_of(establishment_id).filter(status=Constant(CallStatus.PLANNED), cause__in=AWAY, attempts_count__gt=0)
+    return calls_of(establishment_id).filter(status=Constant(CallStatus.PLANNED), cause__in=AWAY)
 
 
 def away_too_long(establishment_id: int) -> QuerySet[TeleserviceCall]:
@@ -93,6 +96,13 @@ def outcome_unknown(establishment_id: int) -> QuerySet[TeleserviceCall]:
         calls_of(establishment_id)
         .filter(status=Constant(CallStatus.UNKNOWN))
         .filter(_older_than_shown(("lost", "invalid", "not_sent"), "lost"))
+    )
+
+
+def at_a_standstill(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    """Due, and nobody takes them: no worker of their lane, or more than the workers can carry."""
+    return calls_of(establishment_id).filter(
+        status__in=constants(CLAIMABLE), not_before__lt=timezone.now() - TAKEN_WITHIN
     )
 
 

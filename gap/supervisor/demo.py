@@ -105,10 +105,11 @@ def _kept_port(runtime: Runtime) -> int:
 
 
 def start_workers(runtime: Runtime, *, threads: int = 12) -> None:
-    """The worker and its scheduler. They need no wait: what they must do is in the database."""
+    """A worker for each lane, and the scheduler. They need no wait: what they must do is in the database."""
     celery = [PYTHON, "-m", "celery", "-A", "gap.celery", "--quiet"]
-    queues = ["worker", "--pool=threads", f"--concurrency={threads}", "--queues=interactive,batch", "--without-gossip"]
-    runtime.start("worker", [*celery, *queues, "--without-mingle", "--loglevel=WARNING"])
+    for name, lane, count in (("worker", "interactive", threads), ("night", "batch", max(threads // 2, 1))):
+        asked = ["worker", "--pool=threads", f"--concurrency={count}", f"--queues={lane}", f"--hostname={name}@%h"]
+        runtime.start(name, [*celery, *asked, "--without-gossip", "--without-mingle", "--loglevel=WARNING"])
     runtime.start("scheduler", [*celery, "beat", "--loglevel=WARNING", "--pidfile="])
 
 

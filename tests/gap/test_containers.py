@@ -15,14 +15,14 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 MANUAL = (ROOT / "docs" / "exploitation.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "gap" / "settings.py").read_text(encoding="utf-8")
-OURS = {"migrate", "web", "worker", "scheduler", "simulator", "demo-data"}
+OURS = {"migrate", "web", "worker", "night", "scheduler", "simulator", "demo-data"}
 SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "FIELD_ENCRYPTION_KEY", "BLIND_INDEX_KEY"}
 READ_BY_SETTINGS = set(re.findall(r"env\.\w+\(\s*\"([A-Z0-9_]+)\"", SETTINGS))
 
 
-def test_production_is_five_servers_and_the_simulator_starts_only_when_asked_for() -> None:
+def test_production_is_six_servers_and_the_simulator_starts_only_when_asked_for() -> None:
     always = {name for name, service in SERVICES.items() if "profiles" not in service}
-    assert always == {"migrate", "web", "worker", "scheduler", "postgres", "redis"}
+    assert always == {"migrate", "web", "worker", "night", "scheduler", "postgres", "redis"}
     for name in ("simulator", "demo-data"):
         assert SERVICES[name]["profiles"] == ["demo"]
     leaning = {name: service.get("depends_on", {}) for name, service in SERVICES.items() if name in always}
@@ -30,14 +30,14 @@ def test_production_is_five_servers_and_the_simulator_starts_only_when_asked_for
 
 
 def test_nothing_serves_before_the_tables_are_of_its_version() -> None:
-    for name in ("web", "worker", "scheduler"):
+    for name in ("web", "worker", "night", "scheduler"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
 def test_every_server_has_a_health_check() -> None:
     lasting = {name for name, service in SERVICES.items() if service.get("restart") != "no"}
-    assert lasting == {"web", "worker", "scheduler", "postgres", "redis", "simulator"}
+    assert lasting == {"web", "worker", "night", "scheduler", "postgres", "redis", "simulator"}
     assert not [name for name in lasting if not SERVICES[name].get("healthcheck", {}).get("test")]
 
 
@@ -92,7 +92,7 @@ def test_every_variable_that_one_may_give_is_in_the_manual() -> None:
 
 
 def test_the_files_of_web_worker_and_simulator_are_on_one_volume_that_the_program_owns() -> None:
-    for name in ("web", "worker", "scheduler", "simulator"):
+    for name in ("web", "worker", "night", "scheduler", "simulator"):
         assert "files:/var/lib/gap" in SERVICES[name]["volumes"]
     # Docker gives a new volume the owner of the folder it covers: none in the image, and it would be root's.
     assert re.search(r"install --directory --owner=gap --group=gap --mode=0700 /var/lib/gap", DOCKERFILE)

@@ -149,7 +149,7 @@ def test_a_process_that_dies_is_named_and_the_rest_is_stopped(start, tmp_path: P
     demo = start("demo", "--port", str(free_port()))
     demo.wait_for("mini-GAP est prête")
     family = demo.family()
-    worker = next(pid for pid, command in family.items() if "celery" in command and " worker " in command)
+    worker = next(pid for pid, command in family.items() if "celery" in command and "--queues=interactive" in command)
     os.kill(worker, signal.SIGKILL)
     assert demo.process.wait(GONE_S) == 1
     assert "« worker » s’est arrêté tout seul (signal 9)" in demo.said()

@@ -309,5 +309,6 @@ def everything() -> None:
     a_record()
     a_file(status=FileStatus.QUARANTINED)
     a_failed_delivery()
+    a_call(not_before=ago(minutes=30))
     AssociationFactory(status=AssociationStatus.TO_VALIDATE)
     AssociationFactory(status=AssociationStatus.TO_VERIFY)

@@ -108,6 +108,24 @@ def test_a_payer_that_cannot_be_reached_is_shown_sooner_than_one_that_says_it_is
     assert keys("organismes-indisponibles", establishment) == {unreachable.pk}
 
 
+@pytest.mark.parametrize("cause", ["circuit_open", "maintenance"])
+def test_what_a_gate_holds_back_is_shown_like_what_failed(establishment, cause: str) -> None:
+    """It was never sent itself: it waits because others failed."""
+    fields = {"status": CallStatus.PLANNED, "cause": cause, "attempts_count": 0}
+    scene.a_call(at=scene.ago(minutes=30), **fields)
+    old = scene.a_call(at=scene.ago(hours=5), **fields)
+    assert keys("organismes-indisponibles", establishment) == {old.pk}
+
+
+def test_a_call_that_is_due_and_that_nobody_takes_is_seen(establishment) -> None:
+    scene.a_call(not_before=scene.ago(minutes=5))
+    left = scene.a_call(not_before=scene.ago(minutes=15))
+    doubtful = scene.a_call(
+        status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, not_before=scene.ago(hours=1)
+    )
+    assert keys("appels-immobiles", establishment) == {left.pk, doubtful.pk}
+
+
 def test_an_unknown_outcome_is_shown_once_its_reconciliation_drags_on(establishment) -> None:
     fields = {"status": CallStatus.UNKNOWN, "attempts_count": 2, "in_doubt": True}
     scene.a_call(cause="lost", at=scene.ago(minutes=10), **fields)

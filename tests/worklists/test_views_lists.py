@@ -111,6 +111,7 @@ def _more(slug: str) -> None:
         "parts-amo": lambda: scene.an_invoice(Payer.AMO),
         "enregistrements-a-rapprocher": scene.a_record,
         "fichiers-en-quarantaine": lambda: scene.a_file(status=FileStatus.QUARANTINED),
+        "appels-immobiles": lambda: scene.a_call(not_before=scene.ago(hours=1)),
         "evenements-en-echec": scene.a_failed_delivery,
         "associations-a-valider": lambda: AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         "associations-a-verifier": lambda: AssociationFactory(status=AssociationStatus.TO_VERIFY),

@@ -42,6 +42,8 @@ def _finish(calls: list[Any]) -> None:
 _WAITS = {
     "unavailable": "Organisme indisponible",
     "not_sent": "Organisme injoignable, rien n’est parti",
+    "circuit_open": "Organisme en panne, appels suspendus",
+    "maintenance": "Maintenance annoncée",
     "lost": "Parti, réponse perdue",
     "invalid": "Réponse illisible",
     "apply_failed": "Réponse reçue, pas encore prise en compte",

@@ -1,4 +1,4 @@
-"""Lists for who keeps the machine: events that a consumer could not take."""
+"""Lists for who keeps the machine: events that a consumer could not take, calls that nobody takes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from accounts.enums import Action, Role
 from admissions.models import EventDelivery
 from worklists import querysets
 from worklists.enums import Step
+from worklists.lists.calls import CALLS
 from worklists.registry import Column, Grouping, Kind, Worklist
 
 _CONSUMERS = {"teleservices": "appels", "billing": "facturation"}
@@ -37,6 +38,22 @@ DELIVERIES = Kind(
 )
 
 WORKLISTS = (
+    Worklist(
+        slug="appels-immobiles",
+        title="Appels immobiles",
+        step=Step.TECHNICAL,
+        # It names patients: not for who keeps the machine.
+        roles=frozenset({Role.REFERENT}),
+        action=Action.SEE_TECHNICAL,
+        kind=CALLS,
+        select=querysets.at_a_standstill,
+        since="not_before",
+        happened="Leur heure est passée et personne ne les prend : les travailleurs sont arrêtés, ou trop peu nombreux.",
+        system="Rien n’est perdu : ils partiront seuls dès qu’un travailleur sera là.",
+        you="Relancez les travailleurs ; s’ils tournent, donnez-leur plus de fils ou une autre machine.",
+        after="Pris par un travailleur",
+        grouping=Grouping("amc", "debtor", "Par organisme", label_path="debtor__name", next_path="not_before"),
+    ),
     Worklist(
         slug="evenements-en-echec",
         title="Événements en échec",
