@@ -44,7 +44,7 @@ WORKLISTS = (
         step=Step.TECHNICAL,
         # It names patients: not for who keeps the machine.
         roles=frozenset({Role.REFERENT}),
-        action=Action.SEE_TECHNICAL,
+        action=Action.SEE_DOSSIER,
         kind=CALLS,
         select=querysets.at_a_standstill,
         since="not_before",
