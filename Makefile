@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := PYTHONPATH=.tools $(PYTHON) -m uv
 RUN := .venv/bin/python
 
-.PHONY: test-browser demo demo-reset test journey bench quality lock vendor clean install
+.PHONY: test-browser demo demo-reset test journey bench soak quality lock vendor clean install
 
 install: .venv/.installed
 
@@ -34,6 +34,9 @@ journey: install ## From a scanned card to a paid invoice, without a browser
 
 bench: install ## Ratios, printed and written to bench/results/
 	@$(RUN) -m gap.supervisor --var .var/bench with --scratch -- $(RUN) -m bench
+
+soak: install ## The engine under random faults for some minutes, then what both sides remember is compared
+	@GAP_VAR_DIR=.var $(RUN) -m bench.soak
 
 quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/ruff format --check .

@@ -18,7 +18,7 @@ from django.db import connection
 
 from gap.supervisor.children import Child, wait_until
 from teleservices import client
-from tests.simulator_process import SimulatorProcess
+from tests.simulator_process import SimulatorProcess, environment_of
 
 _BIN = Path(sys.executable).parent
 
@@ -70,13 +70,6 @@ def ground(folder: Path, *, simulator: SimulatorProcess | None = None) -> Iterat
 
 
 def _environment(simulator: SimulatorProcess, folder: Path) -> dict[str, str]:
-    names = {
-        "directory_certificate": "DIRECTORY_CERTIFICATE",
-        "directory_key": "DIRECTORY_KEY",
-        "services_certificate": "SERVICES_CERTIFICATE",
-        "services_key": "SERVICES_KEY",
-        "ca_file": "TELESERVICES_CA",
-    }
     return {
         "GAP_VAR_DIR": str(folder),
         "DATABASE_URL": database_url(),
@@ -84,8 +77,7 @@ def _environment(simulator: SimulatorProcess, folder: Path) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "FIELD_ENCRYPTION_KEY": settings.FIELD_ENCRYPTION_KEY,
         "BLIND_INDEX_KEY": settings.BLIND_INDEX_KEY,
-        "AMC_DIRECTORY_URL": simulator.directory_url,
-        **{names[name]: str(path) for name, path in simulator.client_files.items()},
+        **environment_of(simulator),
     }
 
 

@@ -26,6 +26,21 @@ _STOP_SECONDS = 10
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+_VARIABLES = {
+    "directory_certificate": "DIRECTORY_CERTIFICATE",
+    "directory_key": "DIRECTORY_KEY",
+    "services_certificate": "SERVICES_CERTIFICATE",
+    "services_key": "SERVICES_KEY",
+    "ca_file": "TELESERVICES_CA",
+}
+
+
+def environment_of(simulator: SimulatorProcess) -> dict[str, str]:
+    """What another process of the application needs in its environment to call this simulator."""
+    files = {_VARIABLES[name]: str(path) for name, path in simulator.client_files.items()}
+    return {"AMC_DIRECTORY_URL": simulator.directory_url, **files}
+
+
 class SimulatorProcess:
     """Start and stop `python -m simulator`; the state stays in the folder, so it may be started again."""
 

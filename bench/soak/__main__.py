@@ -8,14 +8,15 @@ import secrets
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.soak.ground import Ground, ground
 from gap.supervisor import signals
 from gap.supervisor.signals import Stopped
 
-# A stay makes about four calls.
-_CALLS_A_STAY = 4
+# What a stay makes at least, when its payer is known and its rights are fresh.
+_CALLS_A_STAY = 2
 _CALM_S = 180
 
 
@@ -56,6 +57,7 @@ def _soak(place: Ground, calls: int, seed: int) -> int:
     quiet = _wait_until_quiet()
     found = load.persist(lambda: verdict.judge(place.state))
     print(f"Tout est au repos {quiet:.0f} s après la dernière panne", flush=True)
+    print(f"  {_settled()}", flush=True)
     for sentence in [*found.lost, *found.twice][:40]:
         print(f"  {sentence}", flush=True)
     print(f"soak: {found.calls} calls, {len(found.lost)} lost, {len(found.twice)} twice", flush=True)
@@ -78,6 +80,19 @@ def _wait_until_quiet() -> float:
         signals.check()
         time.sleep(0.5)
     return time.monotonic() - started
+
+
+def _settled() -> str:
+    """What the faults made of the calls, in a line."""
+    from bench.soak.load import persist
+    from teleservices.enums import AttemptOutcome
+    from teleservices.models import TeleserviceAttempt, TeleserviceCall
+
+    by_operation = persist(lambda: Counter(TeleserviceCall.objects.values_list("operation", flat=True)))
+    by_outcome = persist(lambda: Counter(TeleserviceAttempt.objects.values_list("outcome", flat=True)))
+    operations = ", ".join(f"{count} {name}" for name, count in sorted(by_operation.items()))
+    outcomes = ", ".join(f"{count} {AttemptOutcome(name).label}" for name, count in by_outcome.most_common())
+    return f"{operations} ; {by_outcome.total()} tentatives : {outcomes}"
 
 
 def _progress(count: int, of: int, started: float) -> None:

@@ -20,7 +20,7 @@ _BEHAVIOURS = (
 
 
 class Faults:
-    """One fault every second or two. `counts`: how many of each."""
+    """One fault every second or three. `counts`: how many of each."""
 
     def __init__(self, place: Ground, seed: int) -> None:
         self._place, self._chance = place, random.Random(seed)
@@ -42,7 +42,7 @@ class Faults:
         # Each once, then as chance has it.
         first = names.copy()
         self._chance.shuffle(first)
-        while not over.wait(self._chance.uniform(0.5, 2)):
+        while not over.wait(self._chance.uniform(0.5, 3)):
             signals.check()
             name = first.pop() if first else self._chance.choices(names, weights)[0]
             self._kinds[name][1]()

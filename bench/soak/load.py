@@ -25,9 +25,9 @@ from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, 
 T = TypeVar("T")
 #: Payers of the simulator that have no behaviour of their own.
 PAYERS = [f"00990001{number:02d}" for number in range(1, 13)]
-_LIVED_AT_ONCE = 40
+_LIVED_AT_ONCE = 60
 # So that the calls of a step have their time before the next one of the same stay.
-_PACE_S = 0.06
+_PACE_S = 0.03
 _PATIENCE_S = 60
 
 
