@@ -17,6 +17,7 @@ _NAV = (
     ("Factures", "billing:invoices", Action.SEE_INVOICES, "billing"),
     ("Échanges", "billing:exchanges", Action.SEE_EXCHANGES, "exchanges"),
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
+    ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
 )
 
 
@@ -27,8 +28,8 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         return {"nav": [], "search_url": ""}
     match = request.resolver_match
     here = match.namespace if match else ""
-    page = match.url_name if match else ""
-    current = "home" if page == "home" else "exchanges" if page and page.startswith("exchange") else here
+    page = (match.url_name or "") if match else ""
+    current = page if page in ("home", "supervision") else "exchanges" if page.startswith("exchange") else here
     nav = [
         {"label": label, "url": reverse(name), "current": current == section}
         for label, name, action, section in _NAV

@@ -77,15 +77,25 @@ def answered(channel: str, operation: str) -> None:
         failures=0, openings=0, opened_at=None, retry_at=None
     )
     if closed:
-        release(channel, operation)
+        release(CIRCUIT_OPEN, channel, operation)
 
 
-def release(channel: str, operation: str) -> int:
-    """Make due what waited for a circuit. Returns how many."""
-    waiting = TeleserviceCall.objects.filter(
-        channel=channel, operation=operation, status__in=CLAIMABLE, cause=CIRCUIT_OPEN, not_before__gt=timezone.now()
-    )
-    return waiting.update(not_before=timezone.now())
+def release(cause: str, channel: str, operation: str, *, most: int | None = None) -> int:
+    """Make due what a gate held back: on one channel or all (""), for one operation or all. Returns how many.
+
+    Another gate that is still closed holds them back again.
+    """
+    now = timezone.now()
+    waiting = TeleserviceCall.objects.filter(status__in=CLAIMABLE, cause=cause, not_before__gt=now)
+    if channel:
+        waiting = waiting.filter(channel=channel)
+    if operation:
+        waiting = waiting.filter(operation=operation)
+    if most is not None:
+        waiting = TeleserviceCall.objects.filter(
+            pk__in=list(waiting.order_by("not_before").values_list("pk", flat=True)[:most])
+        )
+    return waiting.update(not_before=now)
 
 
 def failed(channel: str, operation: str, cause: str, now: datetime, *, probe: bool) -> None:

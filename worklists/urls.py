@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from worklists import views, views_fragments, views_home
+from worklists import views, views_fragments, views_home, views_supervision
 
 app_name = "worklists"
 urlpatterns = [
     path("", views_home.home, name="home"),
     path("systeme/", views_home.system_panel, name="system"),
     path("technique/relancer/", views_home.rearm, name="rearm"),
+    path("supervision/", views_supervision.screen, name="supervision"),
+    path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
+    path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
+    path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),
     path("listes/", views.index, name="index"),
     path("listes/<slug:slug>/", views.worklist, name="list"),
     path("listes/<slug:slug>/actions/", views.act, name="act"),

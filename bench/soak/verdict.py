@@ -10,12 +10,14 @@ from pathlib import Path
 from django.db import connection
 from django.db.models import F
 
+from accounts.models import Establishment
 from admissions.models import EventDelivery
 from billing.enums import EngagementStatus
 from billing.models import Engagement
 from simulator.store import FILE_NAME
 from teleservices.enums import OPEN, AttemptOutcome, CallStatus
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
+from worklists import supervision
 
 _CODE = re.compile(rb"CodeRetour>([^<]+)<")
 
@@ -46,19 +48,14 @@ def judge(state: Path) -> Verdict:
 def _unfinished() -> list[str]:
     rows = {
         "appels ouverts": TeleserviceCall.objects.filter(status__in=OPEN),
-        "appels partis puis abandonnés": TeleserviceCall.objects.filter(
-            status=CallStatus.CANCELLED, first_sent_at__isnull=False
-        ),
         "tentatives sans issue": TeleserviceAttempt.objects.filter(outcome=AttemptOutcome.STARTED),
         "événements dus": EventDelivery.objects.filter(done_at__isnull=True),
     }
     found = [f"{count} {name}" for name, query in rows.items() if (count := query.count())]
-    sent = TeleserviceCall.objects.filter(first_sent_at__isnull=False).count()
-    settled = TeleserviceCall.objects.filter(
-        first_sent_at__isnull=False, status__in=[CallStatus.SUCCEEDED, CallStatus.REFUSED]
-    ).count()
-    if sent != settled:
-        found.append(f"{sent} envoyés, {settled} acceptés ou refusés")
+    for establishment in Establishment.objects.all():
+        for day in supervision.days(establishment.pk):
+            if day.awaited or day.sent != day.accepted + day.refused:
+                found.append(f"{day.day} : {day.sent} envoyés, {day.accepted} acceptés, {day.refused} refusés")
     return found
 
 

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -84,6 +85,10 @@ class TeleserviceCall(models.Model):
                 condition=~Q(status=CallStatus.CALLING) | Q(claimed_until__isnull=False, slot__isnull=False),
                 name="a_claim_expires_and_has_a_slot",
             ),
+            # What the other side may hold is settled by the same message, whatever becomes of the stay.
+            models.CheckConstraint(
+                condition=~Q(status=CallStatus.CANCELLED) | Q(in_doubt=False), name="a_cancelled_call_was_not_received"
+            ),
             models.CheckConstraint(condition=~Q(channel=""), name="a_call_names_its_channel"),
             # The limit of calls under way on a channel; also how the claims that ran out are found.
             models.UniqueConstraint(
@@ -96,6 +101,8 @@ class TeleserviceCall(models.Model):
             ),
         ]
         indexes = [
+            # The days of the supervision. A summary of blocks: it costs a call nothing.
+            BrinIndex(fields=["first_sent_at"], autosummarize=True, name="call_sent"),
             models.Index(fields=["channel", "lane", "not_before"], condition=Q(status__in=CLAIMABLE), name="call_due"),
             models.Index(fields=["stay", "-planned_at"], name="call_of_stay"),
             models.Index(fields=["follows"], condition=Q(follows__isnull=False), name="call_following"),

@@ -73,6 +73,8 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "billing:exchange-download": world.file.pk,
         "billing:exchange-record": world.record.pk,
         "billing:exchange-match": world.record.pk,
+        "worklists:end-maintenance": 1,
+        "worklists:try-channel": 1,
     }
     known: dict[str, Any] = {
         "iep": world.stay.iep,
