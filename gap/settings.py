@@ -166,6 +166,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "retry_on_timeout": False,
     "max_retries": 0,
+    # A message is a wake-up: the sweeper makes it again. Kept in Redis until its task has ended, it would cost three
+    # more commands, and giving them back to a Redis that is gone is what ends a worker (docs/adr/0010).
+    "ack_emulation": False,
 }
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
 EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from admissions.enums import RightsStatus
 from admissions.services.coverage import apply_rights, rights_undetermined
 from teleservices import planning
-from teleservices.enums import CallStatus, Disposition, Family
+from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
 from teleservices.models import ReturnCode, TeleserviceCall
@@ -91,6 +91,8 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
 def not_sent(call: TeleserviceCall, was_in_doubt: bool, now: datetime) -> None:
     """Nothing left the machine this time; an earlier try may still have been received."""
     call.in_doubt = was_in_doubt
+    if not was_in_doubt and not call.attempts.exclude(outcome=AttemptOutcome.NOT_SENT).exists():
+        call.first_sent_at = None
     _try_later(call, CallStatus.UNKNOWN if was_in_doubt else CallStatus.PLANNED, "not_sent", now)
 
 

@@ -29,6 +29,10 @@ def main() -> int:
             return _soak(place, options.calls, options.seed)
     except Stopped as stopped:
         return 128 + stopped.signum
+    except RuntimeError as problem:
+        print(problem, file=sys.stderr)
+        print("soak: 0 calls, 1 lost, 0 twice", flush=True)
+        return 1
 
 
 def _options() -> argparse.Namespace:

@@ -47,6 +47,9 @@ class Faults:
             name = first.pop() if first else self._chance.choices(names, weights)[0]
             self._kinds[name][1]()
             self.counts[name] += 1
+            # Everything that was killed has been started again: what is not there died of somebody else's fault.
+            if (dead := self._place.runtime.dead()) is not None:
+                raise RuntimeError(dead.epitaph())
         self._place.clear_scenarios()
 
     def _misbehave(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -148,5 +149,7 @@ def ground() -> Iterator[Ground]:
         import django
 
         django.setup()
+        # What is away is the subject: the product says it at each wake-up.
+        logging.disable(logging.WARNING)
         yield place
     shutil.rmtree(folder, ignore_errors=True)
