@@ -33,6 +33,31 @@ CAUSES: Final = {
     "invalid_request": "notre message n’est pas conforme au contrat",
 }
 
+#: What a try met on the wire, for who looks after the liaison. The others are answers that cannot be read.
+FAILURES: Final = {
+    "bad_address": "adresse impossible",
+    "unknown_host": "nom de serveur inconnu",
+    "connect_timeout": "connexion sans réponse",
+    "connection_refused": "connexion refusée",
+    "connection_failed": "connexion impossible",
+    "tls_handshake_failed": "liaison sécurisée impossible",
+    "connection_cut": "connexion coupée",
+    "read_timeout": "réponse trop longue à venir",
+    "deadline_exceeded": "réponse trop longue à venir",
+    "not_http": "réponse qui n’est pas du HTTP",
+    "soap_server": "faute du serveur",
+}
+
+
+def failure_words(cause: str) -> str:
+    """`cause` of a failure: the reason of a try, or a return code by which the other side says that it can't."""
+    if cause.startswith("http_"):
+        return f"statut HTTP\u00a0{cause[5:]}"
+    if cause[:2].isupper():
+        return f"se dit indisponible ({cause})"
+    return FAILURES.get(cause, "réponse illisible")
+
+
 #: Why a call is held back for all alike: what happened, the line, what the system does.
 HELD_BACK: Final = {
     "circuit_open": (

@@ -16,6 +16,7 @@ from teleservices.enums import CLAIMABLE, CallStatus
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
 from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
 from teleservices.models.calls import DIRECTORY
+from teleservices.sentences import failure_words
 from worklists.querysets import calls_of
 
 DAYS = 7
@@ -86,7 +87,7 @@ def closed_channels(establishment_id: int) -> list[Closed]:
             operation=circuit.operation,
             since=circuit.opened_at,
             failures=circuit.failures,
-            cause=circuit.last_cause,
+            cause=failure_words(circuit.last_cause),
             retry_at=circuit.retry_at,
             waiting=waiting.get((circuit.channel, circuit.operation), 0),
         )

@@ -52,6 +52,7 @@ def world(establishment) -> SimpleNamespace:
     DirectoryEntryFactory(amc_number=association.amc_number, convention="RO", label="Alliance", idb_url="https://x")
     return SimpleNamespace(
         stay=stay,
+        circuit=scene.a_closed_circuit(),
         call=scene.a_refusal("inform_patient", "no_third_party_payment", stay=stay, coverage=coverage),
         coverage=coverage,
         card=card,

@@ -26,7 +26,7 @@ from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRec
 from debtors.enums import AssociationStatus
 from teleservices import gates
 from teleservices.enums import CallStatus, Disposition, Family
-from teleservices.models import TeleserviceCall
+from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
 from tests.factories import (
     AmoCoverageFactory,
     AssociationFactory,
@@ -110,6 +110,19 @@ def a_call(stay: Stay | None = None, coverage: Coverage | None = None, *, at: da
         TeleserviceCall.objects.filter(pk=call.pk).update(planned_at=at)
         call.refresh_from_db()
     return call
+
+
+def a_closed_circuit() -> Circuit:
+    """A payer that answers nobody any more, and a maintenance that another has announced."""
+    debtor = a_coverage(a_stay()).debtor
+    now = timezone.now()
+    MaintenanceWindow.objects.create(
+        channel=debtor.amc_number, starts_at=now, ends_at=now + timedelta(hours=2), reason="Changement de version"
+    )
+    return Circuit.objects.create(
+        channel=debtor.amc_number, operation="IDB", failures=7, openings=2, last_cause="read_timeout", opened_at=now,
+        retry_at=now + timedelta(minutes=4),
+    )  # fmt: skip
 
 
 def a_refusal(disposition: str, family: str, code: str = "RC14", stay: Stay | None = None, **fields: Any):

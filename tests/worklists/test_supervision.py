@@ -12,6 +12,7 @@ from accounts.enums import Role
 from teleservices import engine
 from teleservices.enums import CallStatus
 from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.sentences import failure_words
 from tests.crowd import an_amc, due_calls
 from tests.worklists import scene
 from worklists import supervision
@@ -53,7 +54,7 @@ def test_a_question_belongs_to_the_day_it_left_first(establishment) -> None:
 def closed(**fields) -> Circuit:
     now = timezone.now()
     values = {"failures": 5, "openings": 1, "opened_at": now, "retry_at": now + timedelta(minutes=4)} | fields
-    return Circuit.objects.create(channel=AMC, operation="IDB", last_cause="timeout", **values)
+    return Circuit.objects.create(channel=AMC, operation="IDB", last_cause="read_timeout", **values)
 
 
 def test_a_closed_channel_is_one_line_with_what_waits_behind_it(signed_in) -> None:
@@ -66,6 +67,20 @@ def test_a_closed_channel_is_one_line_with_what_waits_behind_it(signed_in) -> No
     html = screen(client)
     assert html.count(debtor.name) == 2  # the line, and its button for a screen reader
     assert '<td class="n">3</td>' in html
+    assert "réponse trop longue à venir" in html
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("connection_refused", "connexion refusée"),
+        ("http_503", "statut HTTP\u00a0503"),
+        ("RC24", "se dit indisponible (RC24)"),
+        ("not_xml", "réponse illisible"),
+    ],
+)
+def test_a_failure_is_said_in_words(cause: str, words: str) -> None:
+    assert failure_words(cause) == words
 
 
 def due(calls: list[int]) -> list[int]:
