@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -76,21 +77,32 @@ class Claimed:
     probe: bool
 
 
-def run(call_id: int) -> None:
-    """Carry one call as far as it goes now, then those that waited for its place, for a while.
+def run(call_id: int, *, drain: bool = False) -> None:
+    """Carry one call as far as it goes now; then those that wait on its channel, if it was crowded or asked to `drain`.
 
     Safe to run twice, at once or later: one of the two does the work.
     """
     claimed = _carry(call_id)
-    for _ in range(queue.TURNS):
-        if claimed is None or not claimed.crowded:
-            return
-        following = queue.following(claimed.channel, claimed.lane, more=claimed.room)
+    if claimed is not None and (drain or claimed.crowded):
+        _drain(claimed)
+
+
+def _drain(claimed: Claimed) -> None:
+    """Carry what waits on this channel, until nothing does or others have waited for this worker long enough."""
+    until = time.monotonic() + queue.TURN_S
+    missed = 0
+    room = claimed.room
+    while missed < _TRIES:
+        following = queue.following(claimed.channel, claimed.lane, more=room)
         if following is None:
             return
-        claimed = _carry(following)
-    if claimed is not None and claimed.crowded:
-        queue.hand_over(claimed.channel, claimed.lane)
+        if time.monotonic() > until:
+            queue.wake_id(following, claimed.lane, drain=True)
+            return
+        carried = _carry(following)
+        # Another may have taken it first, or its channel be full: there are others to look at.
+        missed = 0 if carried else missed + 1
+        room = carried is not None and carried.room
 
 
 def _carry(call_id: int) -> Claimed | None:

@@ -122,10 +122,12 @@ def wake_call(call: TeleserviceCall) -> None:
     wake_id(call.pk, call.lane)
 
 
-def wake_id(call_id: int, lane: str) -> None:
-    """Send one of the lane's own workers to this call. Nothing is lost if the message is: the sweeper comes."""
-    task = "run_batch_call" if lane == Lane.BATCH else "run_call"
-    wake(f"teleservices.tasks.{task}", call_id, queue=lane)
+def wake_id(call_id: int, lane: str, *, drain: bool = False) -> None:
+    """Send one of the lane's own workers to this call, and to those that wait behind it with `drain`.
+
+    Nothing is lost if the message is: the sweeper comes.
+    """
+    wake(f"teleservices.tasks.{'drain_calls' if drain else 'run_call'}", call_id, queue=lane)
 
 
 def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None) -> int:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
+from django.db.models import CharField, DateTimeField
 from django.utils import timezone
 
+from gap.compiled import Compiled, Given
 from gap.constants import constants
 from teleservices.enums import CLAIMABLE, Lane
 from teleservices.models import TeleserviceCall
 from teleservices.planning import wake_id
 
-# How many calls one worker's thread carries in a row for a channel where others wait, before it serves the others.
-TURNS = 50
+# How long one worker's thread carries in a row the calls of a channel where they wait, before it serves the others.
+TURN_S = 2.0
 # Several threads end at once and look at the same few: each takes one of them by chance.
-_HEAD = 16
+_HEAD = 32
+# How many calls of a channel and lane the sweeper wakes at once: as many as may be under way on most channels. Each then
+# carries what follows it.
+_WOKEN = 8
 # A call that has just been planned has its own message under way.
 _LEFT_BEHIND = timedelta(seconds=1)
 
@@ -42,20 +48,38 @@ cross join (values ('interactive'), ('batch')) as lanes (lane)
 cross join lateral (
     select id, lane, not_before from teleservices_teleservicecall
     where status in ('planned', 'unknown') and channel = known.channel and lane = lanes.lane and not_before <= %s
-    order by not_before limit %s
+    order by not_before
+    limit greatest(%s - (
+        select count(*) from teleservices_teleservicecall where status = 'calling' and channel = known.channel
+    ), 0)
 ) as due
 where known.channel is not null
 order by due.lane desc, due.not_before
 """
 
 
+# Asked after each call of a crowded channel: its SQL is written once.
+_WAITING: Compiled[Any] = Compiled(
+    lambda: (
+        TeleserviceCall.objects.filter(
+            status__in=constants(CLAIMABLE),
+            channel=Given("channel", CharField()),
+            lane=Given("lane", CharField()),
+            not_before__lte=Given("now", DateTimeField()),
+        )
+        .order_by("not_before")
+        .values("pk")[:_HEAD]
+    )
+)
+
+
 def wake_due(now: datetime) -> int:
-    """Send a worker to the oldest due calls of every channel and lane. Returns how many."""
+    """Send a worker to the oldest due calls of every channel and lane that has places left. Returns how many."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [now - _LEFT_BEHIND, _HEAD])
+        cursor.execute(_DUE, [now - _LEFT_BEHIND, _WOKEN])
         due = cursor.fetchall()
     for call_id, lane in due:
-        wake_id(call_id, lane)
+        wake_id(call_id, lane, drain=True)
     return len(due)
 
 
@@ -66,29 +90,20 @@ def following(channel: str, lane: str, *, more: bool) -> int | None:
     """
     if lane == Lane.BATCH:
         if waiting := _waiting(channel, Lane.INTERACTIVE):
-            wake_id(secrets.choice(waiting), Lane.INTERACTIVE)
+            wake_id(secrets.choice(waiting), Lane.INTERACTIVE, drain=True)
             return None
         found = _waiting(channel, Lane.BATCH)
     else:
         found = _waiting(channel, Lane.INTERACTIVE)
         if not found and (night := _waiting(channel, Lane.BATCH)):
-            wake_id(secrets.choice(night), Lane.BATCH)
+            wake_id(secrets.choice(night), Lane.BATCH, drain=True)
     if not found:
         return None
     taken = secrets.choice(found)
     if more and len(found) > 1:
-        wake_id(secrets.choice([call_id for call_id in found if call_id != taken]), lane)
+        wake_id(secrets.choice([call_id for call_id in found if call_id != taken]), lane, drain=True)
     return taken
 
 
-def hand_over(channel: str, lane: str) -> None:
-    """Others have waited for this worker long enough: what remains on this channel goes behind them."""
-    if waiting := _waiting(channel, lane):
-        wake_id(waiting[0], lane)
-
-
 def _waiting(channel: str, lane: str) -> list[int]:
-    due = TeleserviceCall.objects.filter(
-        status__in=constants(CLAIMABLE), channel=channel, lane=lane, not_before__lte=timezone.now()
-    )
-    return list(due.order_by("not_before").values_list("pk", flat=True)[:_HEAD])
+    return [row["pk"] for row in _WAITING.dicts(channel=channel, lane=lane, now=timezone.now())]

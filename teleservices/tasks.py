@@ -9,8 +9,8 @@ def run_call(call_id: int) -> None:
 
 
 @shared_task
-def run_batch_call(call_id: int) -> None:
-    engine.run(call_id)
+def drain_calls(call_id: int) -> None:
+    engine.run(call_id, drain=True)
 
 
 @shared_task
