@@ -4,18 +4,23 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# Calls that were planned, or under way, before there were channels.
+# Calls that were planned, or under way, before there were channels. One statement: a row written twice in a transaction
+# has its foreign keys checked at the end of it, and no index can be made until then.
 FILL = """
 update teleservices_teleservicecall as call
-set channel = case when call.operation = 'ANNUAIRE' then 'annuaire' else debtor.amc_number end
-from debtors_debtor as debtor where debtor.id = call.debtor_id;
-update teleservices_teleservicecall as call
-set slot = ranked.place
+set channel = found.channel, slot = found.slot
 from (
-    select id, row_number() over (partition by channel order by id) as place
-    from teleservices_teleservicecall where status = 'calling'
-) as ranked
-where ranked.id = call.id;
+    select id, channel, case when status = 'calling' then place end as slot
+    from (
+        select id, status, channel, row_number() over (partition by status, channel order by id) as place
+        from (
+            select call.id, call.status,
+                   case when call.operation = 'ANNUAIRE' then 'annuaire' else debtor.amc_number end as channel
+            from teleservices_teleservicecall as call join debtors_debtor as debtor on debtor.id = call.debtor_id
+        ) as named
+    ) as ranked
+) as found
+where found.id = call.id
 """
 
 
