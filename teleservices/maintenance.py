@@ -1,4 +1,4 @@
-"""What a person decides about channels: announce a maintenance, end it, try a suspended channel at once."""
+"""What a person decides about channels: its limits, a maintenance announced or ended, a try at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from django.utils import timezone
 
 from accounts.models import User
 from teleservices import gates
-from teleservices.models import Circuit, MaintenanceWindow
+from teleservices.models import ChannelRule, Circuit, MaintenanceWindow
+
+
+def limit(user: User, channel: str, *, in_flight: int, kept_for_interactive: int, failures_to_open: int) -> ChannelRule:
+    """From the next call on. Those under way end, even when they are more than the new limit."""
+    rule, _ = ChannelRule.objects.update_or_create(
+        channel=channel,
+        defaults={
+            "in_flight": in_flight,
+            "kept_for_interactive": kept_for_interactive,
+            "failures_to_open": failures_to_open,
+            "updated_by": user,
+        },
+    )
+    return rule
 
 
 def announce(window: MaintenanceWindow, user: User) -> MaintenanceWindow:

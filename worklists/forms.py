@@ -17,8 +17,8 @@ from teleservices.models.calls import DIRECTORY
 _REQUIRED = {"required": "Ce champ est nécessaire."}
 
 
-class MaintenanceForm(forms.Form):
-    """A maintenance that a payer has announced."""
+class ChannelForm(forms.Form):
+    """What concerns one payer, the directory, or (empty) everybody."""
 
     amc_number = forms.CharField(
         label="N° AMC",
@@ -26,10 +26,6 @@ class MaintenanceForm(forms.Form):
         max_length=10,
         help_text="10 chiffres, ou « annuaire ». Vide : tous les organismes.",
     )
-    operation = forms.ChoiceField(label="Service", choices=[("", "Tous"), *OPERATIONS], required=False)
-    starts_at = MomentField(label="Du", error_messages=_REQUIRED)
-    ends_at = MomentField(label="Au", error_messages=_REQUIRED)
-    reason = forms.CharField(label="Motif", required=False, max_length=200)
 
     def clean_amc_number(self) -> str:
         text = str(self.cleaned_data["amc_number"]).replace(" ", "").lower()
@@ -42,6 +38,42 @@ class MaintenanceForm(forms.Form):
                 params={"kept": "Votre saisie est gardée.", "next": "Vérifiez-le dans « Débiteurs »."},
             )
         return number
+
+
+class LimitForm(ChannelForm):
+    """How many calls at once. The limits of a channel that has none of its own are those without a number."""
+
+    amc_number = forms.CharField(
+        label="N° AMC",
+        required=False,
+        max_length=10,
+        help_text="10 chiffres, ou « annuaire ». Vide : ceux qui n’ont pas leur limite.",
+    )
+    in_flight = forms.IntegerField(label="Appels à la fois", min_value=1, max_value=200)
+    kept_for_interactive = forms.IntegerField(label="Jamais pris par la nuit", min_value=0, max_value=199)
+    failures_to_open = forms.IntegerField(label="Échecs avant de suspendre", min_value=1, max_value=100)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        most, kept = cleaned.get("in_flight"), cleaned.get("kept_for_interactive")
+        if most is not None and kept is not None and kept >= most:
+            self.add_error(
+                "kept_for_interactive",
+                ValidationError(
+                    "La nuit n’aurait plus aucune place.",
+                    params={"kept": "Rien n’a changé.", "next": f"Gardez-en moins de {most}."},
+                ),
+            )
+        return cleaned
+
+
+class MaintenanceForm(ChannelForm):
+    """A maintenance that a payer has announced."""
+
+    operation = forms.ChoiceField(label="Service", choices=[("", "Tous"), *OPERATIONS], required=False)
+    starts_at = MomentField(label="Du", error_messages=_REQUIRED)
+    ends_at = MomentField(label="Au", error_messages=_REQUIRED)
+    reason = forms.CharField(label="Motif", required=False, max_length=200)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

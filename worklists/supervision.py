@@ -14,7 +14,7 @@ from debtors.models import Debtor
 from gap.constants import constants
 from teleservices.enums import CLAIMABLE, CallStatus
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
-from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
 from teleservices.models.calls import DIRECTORY
 from teleservices.sentences import failure_words
 from worklists.querysets import calls_of
@@ -141,6 +141,35 @@ def maintenances() -> list[Maintenance]:
             running=window.starts_at <= now,
         )
         for window in windows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many calls at once, on one channel or on those that have no rule of their own."""
+
+    name: str
+    in_flight: int
+    kept_for_interactive: int
+    failures_to_open: int
+    changed_at: datetime
+    who: str
+
+
+def limits() -> list[Limit]:
+    """The common ones first. Two queries."""
+    rules = list(ChannelRule.objects.select_related("updated_by").order_by("channel")[:MOST])
+    names = names_of({rule.channel for rule in rules}) | {"": "Les autres organismes"}
+    return [
+        Limit(
+            name=names.get(rule.channel, rule.channel),
+            in_flight=rule.in_flight,
+            kept_for_interactive=rule.kept_for_interactive,
+            failures_to_open=rule.failures_to_open,
+            changed_at=rule.updated_at,
+            who=rule.updated_by.short_name if rule.updated_by else "",
+        )
+        for rule in rules
     ]
 
 

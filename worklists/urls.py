@@ -10,6 +10,7 @@ urlpatterns = [
     path("systeme/", views_home.system_panel, name="system"),
     path("technique/relancer/", views_home.rearm, name="rearm"),
     path("supervision/", views_supervision.screen, name="supervision"),
+    path("supervision/limites/", views_supervision.change_limit, name="change-limit"),
     path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
     path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
     path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),

@@ -13,7 +13,7 @@ from accounts.access import needs
 from accounts.enums import Action
 from teleservices import maintenance
 from worklists import supervision
-from worklists.forms import MaintenanceForm
+from worklists.forms import LimitForm, MaintenanceForm
 
 
 @require_safe
@@ -23,7 +23,9 @@ def screen(request: HttpRequest) -> HttpResponse:
     return _page(request, MaintenanceForm())
 
 
-def _page(request: HttpRequest, form: MaintenanceForm, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, form: MaintenanceForm, status: int = 200, limit_form: LimitForm | None = None
+) -> HttpResponse:
     user: Any = request.user
     establishment = user.establishment_id or 0
     counted = supervision.days(establishment)
@@ -34,8 +36,24 @@ def _page(request: HttpRequest, form: MaintenanceForm, status: int = 200) -> Htt
         "maintenances": supervision.maintenances(),
         "held": supervision.held_by_maintenance(establishment),
         "form": form,
+        "limits": supervision.limits(),
+        "limit_form": limit_form or LimitForm(prefix="limit"),
     }
     return render(request, "worklists/supervision.html", context, status=status)
+
+
+@needs(Action.SEE_TECHNICAL)
+@require_POST
+def change_limit(request: HttpRequest) -> HttpResponse:
+    """How many calls at once, for a payer or for all those that have no limit of their own."""
+    form = LimitForm(request.POST, prefix="limit")
+    if not form.is_valid():
+        return _page(request, MaintenanceForm(), status=422, limit_form=form)
+    user: Any = request.user
+    given = dict(form.cleaned_data)
+    rule = maintenance.limit(user, given.pop("amc_number"), **given)
+    messages.success(request, f"Limite notée : {rule.in_flight} appels à la fois, dès le prochain appel.")
+    return redirect("worklists:supervision")
 
 
 @needs(Action.SEE_TECHNICAL)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.enums import Role
 from teleservices import engine
 from teleservices.enums import CallStatus
-from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
 from teleservices.sentences import failure_words
 from tests.crowd import an_amc, due_calls
 from tests.worklists import scene
@@ -154,6 +154,41 @@ def test_what_is_wrong_in_a_maintenance_is_said_and_nothing_is_noted(signed_in, 
     assert not MaintenanceWindow.objects.exists()
 
 
+def limited(client, **changed):
+    typed = {"amc_number": AMC, "in_flight": "3", "kept_for_interactive": "1", "failures_to_open": "4"} | changed
+    return client.post(
+        reverse("worklists:change-limit"), {f"limit-{name}": value for name, value in typed.items()}, follow=True
+    )
+
+
+def test_a_limit_is_changed_from_the_next_call_on(signed_in) -> None:
+    client = signed_in(Role.REFERENT)
+    calls = due_calls(an_amc(AMC), 3)
+    assert "3 appels à la fois" in limited(client).content.decode()
+    assert "2 appels à la fois" in limited(client, in_flight="2").content.decode()
+    assert [bool(engine.claim(call)) for call in calls] == [True, True, False]
+    rule = ChannelRule.objects.get(channel=AMC)
+    assert (rule.in_flight, rule.failures_to_open, rule.updated_by.username) == (2, 4, "referent-0")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kept_for_interactive": "3"}, "La nuit n’aurait plus aucune place."),
+        ({"amc_number": "1234567890"}, "Aucun débiteur n’a ce n° AMC."),
+        ({"in_flight": "0"}, "in_flight_error"),
+        ({"failures_to_open": "beaucoup"}, "failures_to_open_error"),
+    ],
+)
+def test_what_is_wrong_in_a_limit_is_said_and_nothing_changes(signed_in, wrong, said: str) -> None:
+    client = signed_in(Role.REFERENT)
+    an_amc(AMC)
+    answer = limited(client, **wrong)
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert not ChannelRule.objects.filter(channel=AMC).exists()
+
+
 def test_the_screen_costs_the_same_queries_for_one_line_and_for_many(signed_in, django_assert_max_num_queries) -> None:
     client = signed_in(Role.REFERENT)
     an_amc(AMC)
@@ -163,7 +198,7 @@ def test_the_screen_costs_the_same_queries_for_one_line_and_for_many(signed_in, 
             channel=f"00990001{number:02d}", operation="SIM", failures=5, openings=1, opened_at=now, retry_at=now
         )
         MaintenanceWindow.objects.create(channel=AMC, starts_at=now, ends_at=now + timedelta(hours=number + 1))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         screen(client)
 
 
