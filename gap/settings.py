@@ -158,7 +158,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+# None is kept behind a thread that is busy while another worker has nothing to do: a patient may wait for it.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A broker that is away fails a wake-up fast: rows wait in the database and the sweeper finds them.
     "socket_connect_timeout": 1,

@@ -29,7 +29,7 @@ AMC = "0099000104"
 
 def test_a_short_run_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.soak", "--calls", "120", "--seed", "5"],
+        [sys.executable, "-m", "bench.soak", "--calls", "70", "--seed", "5"],
         cwd=ROOT,
         env=os.environ | {"GAP_VAR_DIR": str(tmp_path)},
         capture_output=True,
@@ -39,7 +39,7 @@ def test_a_short_run_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> Non
     last = done.stdout.splitlines()[-1] if done.stdout else ""
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = re.fullmatch(r"soak: (\d+) calls, 0 lost, 0 twice", last)
-    assert found and int(found.group(1)) >= 80, last
+    assert found and int(found.group(1)) >= 40, last
     # The faults truly were.
     assert "travailleur tué" in done.stdout and "PostgreSQL tombé" in done.stdout
 

@@ -37,8 +37,8 @@ def succeeded(call: int) -> bool:
 
 
 def seconds_for_another_amc(room: EngineRoom, simulator) -> float:
-    """Thirty calls of an AMC that takes three seconds are under way; then comes one of an AMC that is well."""
-    slow = due_calls(an_amc(SLOW, simulator), 30)
+    """Sixteen calls of an AMC that takes three seconds are under way; then comes one of an AMC that is well."""
+    slow = due_calls(an_amc(SLOW, simulator), 16)
     simulator.scenario(SLOW, "latency:2.5", "IDB")
     debtor = an_amc(OTHER, simulator)
     room.worker(threads=THREADS)

@@ -18,6 +18,10 @@ from worklists.demo.people import People
 FULL_SIZE = 500
 # Hours of arrival, and how many come at each: the desk's busy morning.
 HOURS = {7: 6, 8: 13, 9: 12, 10: 9, 11: 7, 12: 2, 13: 6, 14: 8, 15: 6, 16: 4, 17: 2}
+_JUST_LEFT = timedelta(minutes=10)
+# Stories of a payer that is still awaited: their lists show them when it has lasted longer than it should (four hours).
+_HANGS = frozenset({"unavailable", "outage", "unknown_outcome"})
+_LEFT_HANGING = timedelta(hours=6)
 _ACTS = ("CS", "CS", "CNP", "RAD", "BIO")
 # Nobody comes back before this: two stays of a person never touch.
 _APART = timedelta(days=3)
@@ -141,7 +145,7 @@ class Casting:
     def _script(self, plot: Plot, kind: StayKind, unit: UnitRow, person: Person | None = None) -> Script:
         arrival, planned_exit = self._arrival(plot, kind)
         if plot.until == "discharged":
-            while planned_exit >= self._now - timedelta(minutes=10):
+            while planned_exit >= self._now - (_LEFT_HANGING if plot.name in _HANGS else _JUST_LEFT):
                 arrival, planned_exit = arrival - timedelta(days=1), planned_exit - timedelta(days=1)
         person = person or self._person(plot, unit, arrival, planned_exit)
         preadmitted_at = self._preadmission(plot, kind, arrival)
