@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,8 @@ from teleservices.services import mark_handled
 #: Something changed in the calls: the other live parts of the page (rights, estimate, invoices) ask again once.
 MOVED = "gap:moved"
 ACTED = "gap:acted"
+# As long as the parts of a page take to be read, and more.
+JUST = timedelta(seconds=5)
 VIEWS = ("tout", "appels", "a-vous")
 
 
@@ -57,6 +59,11 @@ def _mark(content: object) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
+def _has_just_ended(calls: timeline.Calls) -> bool:
+    lately = timezone.now() - JUST
+    return any(row.finished_at is not None and row.finished_at >= lately for row in calls.rows)
+
+
 def _answer(
     request: HttpRequest,
     template: str,
@@ -82,7 +89,9 @@ def _answer(
     address = reverse(f"teleservices:{name}", args=[stay.iep])
     context |= {"stay": stay, "poll_url": f"{address}?{urlencode(parameters)}"}
     response = render(request, template, context)
-    if beat.shown and not beat.shown.endswith(standing):
+    # A page's parts are first read side by side: one of the others may have been read just before the last answer came.
+    moved = not beat.shown.endswith(standing) if beat.shown else _has_just_ended(calls)
+    if moved:
         response["HX-Trigger"] = MOVED
     return response
 

@@ -345,3 +345,12 @@ def test_calls_planned_while_a_part_is_read_are_not_missed(desk, stay, name) -> 
         answer = part(desk, name, stay)
     assert planned_meanwhile and TeleserviceCall.objects.filter(stay=stay).exists()
     assert "every" in next_beat(answer)[1] or "Annuaire" in answer.text
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1, True), (60, False)])
+def test_a_first_reading_tells_the_other_parts_of_an_answer_that_has_just_come(desk, stay, seconds, told) -> None:
+    """They are read side by side: the invoices may have been read before the engagement, and the calls after it."""
+    ended = timezone.now() - dt.timedelta(seconds=seconds)
+    planned(stay, CallStatus.SUCCEEDED, operation=Operation.CLC, finished_at=ended, duration_ms=400)
+    for name in PARTS:
+        assert (part(desk, name, stay).get("HX-Trigger") == "gap:moved") is told
