@@ -42,7 +42,8 @@ class Faults:
         # Each once, then as chance has it.
         first = names.copy()
         self._chance.shuffle(first)
-        while not over.wait(self._chance.uniform(0.5, 3)):
+        while first or not over.is_set():
+            over.wait(self._chance.uniform(0.5, 3))
             signals.check()
             name = first.pop() if first else self._chance.choices(names, weights)[0]
             self._kinds[name][1]()

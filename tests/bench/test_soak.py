@@ -39,7 +39,7 @@ def test_a_short_run_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> Non
     last = done.stdout.splitlines()[-1] if done.stdout else ""
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = re.fullmatch(r"soak: (\d+) calls, 0 lost, 0 twice", last)
-    assert found and int(found.group(1)) >= 40, last
+    assert found and int(found.group(1)) >= 30, last
     # The faults truly were.
     assert "travailleur tué" in done.stdout and "PostgreSQL tombé" in done.stdout
 

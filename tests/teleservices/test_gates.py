@@ -72,33 +72,33 @@ from django.utils import timezone
 from teleservices.models import TeleserviceCall
 under_way = TeleserviceCall.objects.filter(channel={amc!r}, status="calling").count()
 reach(rank + 1)
-for other in range(6):
+for other in range(4):
     after(other + 1)
 if under_way < 2:
     TeleserviceCall.objects.filter(pk={calls}[rank]).update(
         status="calling", claimed_until=timezone.now(), slot=rank + 1
     )
 reach(rank + 11)
-for other in range(6):
+for other in range(4):
     after(other + 11)
 """
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_six_workers_on_an_amc_that_takes_two_calls_two_call() -> None:
+def test_of_four_workers_on_an_amc_that_takes_two_calls_two_call() -> None:
     limit(2)
-    calls = due_calls(an_amc(AMC), 6)
-    told = run_together(CLAIM.format(calls=calls), 6)
-    assert sorted(line.splitlines()[-1] for line in told) == ["laissé"] * 4 + ["pris"] * 2
+    calls = due_calls(an_amc(AMC), 4)
+    told = run_together(CLAIM.format(calls=calls), 4)
+    assert sorted(line.splitlines()[-1] for line in told) == ["laissé"] * 2 + ["pris"] * 2
     assert underway() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_a_count_in_the_place_of_places_six_call() -> None:
+def test_with_a_count_in_the_place_of_places_four_call() -> None:
     limit(2)
-    calls = due_calls(an_amc(AMC), 6)
-    run_together(STAGES + COUNT_THEN_TAKE.format(calls=calls, amc=AMC), 6)
-    assert underway() == 6
+    calls = due_calls(an_amc(AMC), 4)
+    run_together(STAGES + COUNT_THEN_TAKE.format(calls=calls, amc=AMC), 4)
+    assert underway() == 4
 
 
 @pytest.mark.django_db
@@ -179,11 +179,11 @@ def test_a_probe_that_fails_opens_for_longer(simulator) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_six_workers_one_goes_to_see() -> None:
-    calls = due_calls(an_amc(AMC), 6)
+def test_of_four_workers_one_goes_to_see() -> None:
+    calls = due_calls(an_amc(AMC), 4)
     open_circuit()
-    told = run_together(CLAIM.format(calls=calls), 6)
-    assert sorted(line.splitlines()[-1] for line in told) == ["laissé"] * 5 + ["pris"]
+    told = run_together(CLAIM.format(calls=calls), 4)
+    assert sorted(line.splitlines()[-1] for line in told) == ["laissé"] * 3 + ["pris"]
     waiting = TeleserviceCall.objects.filter(pk__in=calls, status=CallStatus.PLANNED)
     assert {call.cause for call in waiting} == {"circuit_open"}
     assert all(call.not_before > timezone.now() for call in waiting)
