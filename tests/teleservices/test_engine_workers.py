@@ -91,7 +91,8 @@ def test_redis_killed_and_back_empty_loses_nothing(room, simulator) -> None:
     room.scheduler()
     room.wait(lambda: any(succeeded(call) for call in calls))
     room.lose_redis()
-    time.sleep(1)
+    said = room.folder / "interactive.log"
+    room.wait(lambda: "Connection to broker lost" in said.read_text(errors="replace"))
     assert not all(succeeded(call) for call in calls)
     room.start_redis()
     room.wait(lambda: all(succeeded(call) for call in calls), 90)
