@@ -205,10 +205,10 @@ def test_what_happens_while_a_part_is_being_asked_for_is_shown_too(desk: Page, c
     desk.goto(f"/sejours/{stay.iep}/")
     expect(desk.locator("#coverages")).to_contain_text("Prévoyance du Rail")
     desk.route("**/couverture/coverages/", lambda route: held.append(route), times=1)
-    desk.evaluate("document.body.dispatchEvent(new CustomEvent('gap:acted'))")
-    expect(desk.locator("#coverages.htmx-request")).to_be_visible()
+    with desk.expect_request("**/couverture/coverages/") as asked:
+        desk.evaluate("document.body.dispatchEvent(new CustomEvent('gap:acted'))")
     # Somebody acts before the answer, which does not know it yet, has come.
-    old = desk.request.get(held[0].request.url).text()
+    old = desk.request.get(asked.value.url).text()
     Debtor.objects.filter(name="Prévoyance du Rail").update(name="Mutuelle du Littoral")
     desk.evaluate("document.body.dispatchEvent(new CustomEvent('gap:acted'))")
     held[0].fulfill(body=old, content_type="text/html; charset=utf-8")
