@@ -29,6 +29,7 @@ class Action(StrEnum):
     ASSIGN_WORK = "assign_work"
     SEE_DEBTORS = "see_debtors"
     VALIDATE_ASSOCIATION = "validate_association"
+    TREAT_ANOMALY = "treat_anomaly"
     SEE_INVOICES = "see_invoices"
     CORRECT_INVOICE = "correct_invoice"
     SEE_EXCHANGES = "see_exchanges"
@@ -53,6 +54,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.ASSIGN_WORK: _EVERYONE - {Role.ADMINISTRATOR},
     Action.SEE_DEBTORS: _EVERYONE,
     Action.VALIDATE_ASSOCIATION: frozenset({Role.REFERENT}),
+    Action.TREAT_ANOMALY: frozenset({Role.REFERENT}),
     Action.SEE_INVOICES: _MONEY,
     Action.CORRECT_INVOICE: frozenset({Role.BILLING}),
     Action.SEE_EXCHANGES: frozenset({Role.BILLING, Role.REFERENT, Role.ADMINISTRATOR}),

@@ -37,6 +37,8 @@ class Missing:
 
 
 COMPLETE: Final = Missing(f"Rien{NBSP}: dossier complet", "ok", "circle-check", complete=True)
+# Nothing more is asked of the desk, which sees it before the patient comes.
+REFUSED: Final = Missing("Tiers payant refusé", "stop", "ban", complete=True)
 
 _HINTS: list[str] = []
 
@@ -183,6 +185,8 @@ def missing(
         return Missing("Droits AMC demandés", "run", "loader-2")
     if any(answer and answer.status == RightsStatus.UNDETERMINED and answer.code != "HORS_ROC" for answer in answers):
         return Missing("Droits AMC indéterminés", "wait", "help-circle")
+    if answers and all(answer and answer.status == RightsStatus.CLOSED for answer in answers):
+        return REFUSED
     return COMPLETE
 
 

@@ -93,3 +93,4 @@ class EventKind(models.TextChoices):
     RIGHTS_ASKED_AGAIN = "rights_asked_again", "droits redemandés"
     PATIENT_CORRECTED = "patient_corrected", "identité corrigée"
     PATIENT_INFORMED = "patient_informed", "patient prévenu"
+    ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"

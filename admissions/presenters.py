@@ -282,6 +282,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.RIGHTS_ASKED_AGAIN: ("refresh", "Droits redemandés"),
     EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
+    EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
 }
 _NOW: Final = {RequestCode.SINGLE_ROOM: "Chambre particulière", RequestCode.COMPANION_MEAL: "Repas accompagnant"}
 

@@ -9,7 +9,7 @@ from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
-from admissions.enums import CoverageKind, StayStatus
+from admissions.enums import CoverageKind, RightsStatus, StayStatus
 from admissions.models import Coverage, Patient, PatientNameToken, Rights, Stay
 from admissions.rules.identity import query_variants
 from gap.identifiers import InvalidIdentifier, parse_nir
@@ -128,3 +128,17 @@ def latest_rights_of_stay(stay_id: int) -> dict[int, Rights]:
     """The last answer on each coverage of a stay, by coverage id: one query however many coverages."""
     answers = Rights.objects.filter(stay=stay_id).order_by("coverage_id", "-answered_at", "-pk")
     return {rights.coverage_id: rights for rights in answers.distinct("coverage_id")}
+
+
+def third_party_payment_refused(stay: Stay) -> Rights | None:
+    """The refusal of the first AMC, when every AMC in force has said no for the stay's days; None while one may pay."""
+    day = care_date(stay)
+    coverages = list(coverages_on(stay.patient_id, day, CoverageKind.AMC).order_by("rank", "pk"))
+    if not coverages:
+        return None
+    known = latest_rights_of_stay(stay.pk)
+    answers = [known.get(coverage.pk) for coverage in coverages]
+    closed = [
+        answer for answer in answers if answer and answer.status == RightsStatus.CLOSED and answer.care_date == day
+    ]
+    return closed[0] if len(closed) == len(answers) else None

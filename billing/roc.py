@@ -34,6 +34,7 @@ def register_handlers() -> None:
     handlers.register(Operation.CLC, CalculationHandler())
     handlers.register(Operation.DEL, CancellationHandler())
     handlers.register_afterwards(services.call_ended)
+    handlers.register_rearmed(services.advance)
 
 
 def _lines(call: TeleserviceCall) -> tuple[ServiceLine, ...]:
@@ -66,7 +67,7 @@ class SimulationHandler:
     def apply(self, call: TeleserviceCall, answer: Answer) -> None:
         assert isinstance(answer, SimulationAnswer)
         amounts = {line.number: line.amc_amount for line in answer.lines}
-        services.apply_simulation(call, amounts, answer.header.answered_at)
+        services.apply_simulation(call, amounts, rights.received_at(call))
 
 
 class CalculationHandler:

@@ -112,7 +112,8 @@ def _simulate(
 ) -> None:
     """SIM, again if what it was about has changed."""
     digest = content_digest(lines)
-    if last is None or last.parameters.get("content") != digest:
+    settled_otherwise = last and last.status == CallStatus.REFUSED and last.superseded_at
+    if last is None or settled_otherwise or last.parameters.get("content") != digest:
         planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
 
 
@@ -243,7 +244,7 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
             "dre_recipient": answer.dre_recipient,
         }
         fitting = {name: _fitting(Debtor, name, text) for name, text in said.items()}
-        refresh_debtor(call.debtor_id, fitting, answer.header.answered_at)
+        refresh_debtor(call.debtor_id, fitting, rights.received_at(call))
     return engagement
 
 

@@ -86,12 +86,19 @@ def estimate_of(stay: Stay) -> ShownEstimate:
     if (
         last
         and coverage
+        and not _refuses(stay, coverage)
         and last.coverage_id == coverage.pk
         and last.call
         and last.call.parameters.get("content") == content_digest(lines)
     ):
         return _confirmed(last)
     return _provisional(stay, lines, coverage, last)
+
+
+def _refuses(stay: Stay, coverage: Coverage) -> bool:
+    """The AMC has said no since: what it had announced holds no more."""
+    rights = latest_rights(stay.pk, coverage.pk)
+    return rights is not None and rights.status == RightsStatus.CLOSED
 
 
 def _confirmed(estimate: Estimate) -> ShownEstimate:

@@ -19,7 +19,7 @@ from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from admissions.forms import DayField, ServiceForm
-from admissions.querysets import care_date
+from admissions.querysets import care_date, third_party_payment_refused
 from admissions.views.common import actor, creation_key, stay_or_404
 from admissions.views.stays import stay_context
 from billing import services
@@ -68,6 +68,29 @@ def stay_invoices(request: HttpRequest, iep: str) -> HttpResponse:
     if bill is None:
         context |= {"estimate": estimate_of(stay), "waits": waiting_of(stay)}
     return render(request, "billing/stay_invoices.html", context)
+
+
+@needs(Action.SEE_DOSSIER)
+@require_safe
+def third_party_notice(request: HttpRequest, iep: str) -> HttpResponse:
+    """What a patient takes home when their AMC refuses the third-party payment: why, what it costs, what to do."""
+    stay = stay_or_404(request, iep)
+    refusal = third_party_payment_refused(stay)
+    if refusal is None:
+        messages.info(
+            request, "Aucun organisme ne refuse le tiers payant de ce séjour : il n’y a pas d’avis à remettre."
+        )
+        return redirect("admissions:stay", iep)
+    context = {
+        "stay": stay,
+        "patient": stay.patient,
+        "establishment": stay.establishment,
+        "refusal": refusal,
+        "debtor": refusal.coverage.debtor,
+        "estimate": estimate_of(stay),
+        "now": timezone.now(),
+    }
+    return render(request, "billing/third_party_notice.html", context)
 
 
 # ---- acts of external care ----

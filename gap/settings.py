@@ -175,6 +175,11 @@ EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
     "calls": {"task": "teleservices.tasks.sweep_calls", "schedule": SWEEP_EVERY_S},
+    "anomalies": {
+        "task": "teleservices.tasks.rearm_solved_anomalies",
+        "schedule": 60,
+        "options": {"queue": "batch"},
+    },
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},

@@ -56,3 +56,22 @@ class Disposition(models.TextChoices):
     REPLAY_WITH_ENTRY_DATE = "replay_with_entry_date", "rappeler avec la date d’entrée"
     RETRY = "retry", "réessayer"
     STORE = "store", "garder et alerter"
+
+
+class AnomalyState(models.TextChoices):
+    TO_REPORT = "to_report", "à signaler"
+    REPORTED = "reported", "signalée"
+    ANSWERED = "answered", "répondue"
+    SOLVED = "solved", "résolue"
+    DISMISSED = "dismissed", "sans suite"
+
+
+# Nothing is expected any more: the same cause, met again, is another anomaly.
+ANOMALY_OVER = (AnomalyState.SOLVED, AnomalyState.DISMISSED)
+
+
+class Recipient(models.TextChoices):
+    """Whose fault it may be."""
+
+    VENDOR = "vendor", "éditeur"
+    AMC = "amc", "organisme"

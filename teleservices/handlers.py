@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from admissions.models import AdmissionEvent, Stay
 from teleservices.messages import Answer, Operation, Request
 from teleservices.models import TeleserviceCall
 
@@ -41,6 +42,7 @@ class Handler(Protocol):
 
 _HANDLERS: dict[Operation, Handler] = {}
 _AFTERWARDS: list[Callable[[TeleserviceCall], None]] = []
+_REARMED: list[Callable[[Stay, AdmissionEvent], None]] = []
 
 
 def register(operation: Operation, handler: Handler) -> None:
@@ -53,6 +55,12 @@ def register_afterwards(hook: Callable[[TeleserviceCall], None]) -> None:
         _AFTERWARDS.append(hook)
 
 
+def register_rearmed(hook: Callable[[Stay, AdmissionEvent], None]) -> None:
+    """`hook` is told of each stay whose refusals have just lost their object: what they stopped goes on from there."""
+    if hook not in _REARMED:
+        _REARMED.append(hook)
+
+
 def handler_of(operation: str) -> Handler:
     return _HANDLERS[Operation(operation)]
 
@@ -60,6 +68,11 @@ def handler_of(operation: str) -> Handler:
 def call_ended(call: TeleserviceCall) -> None:
     for hook in _AFTERWARDS:
         hook(call)
+
+
+def rearmed(stay: Stay, event: AdmissionEvent) -> None:
+    for hook in _REARMED:
+        hook(stay, event)
 
 
 def register_own() -> None:

@@ -14,8 +14,8 @@ from admissions.events import wake
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from gap.constants import constants
-from teleservices import rights
-from teleservices.enums import OPEN, CallStatus, Lane
+from teleservices import handlers, rights
+from teleservices.enums import OPEN, CallStatus, Disposition, Lane
 from teleservices.gates import channel_of
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
@@ -30,9 +30,14 @@ _RIGHTS_EVENTS = {
     EventKind.COVERAGE_CHANGED,
     EventKind.PATIENT_CORRECTED,
     EventKind.RIGHTS_ASKED_AGAIN,
+    EventKind.ANOMALY_SOLVED,
 }
+# Events for which nobody waits: thousands of them must not keep a patient waiting.
+_OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED}
+# Events after which what was asked of a payer is no longer what would be asked now.
+_NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED}
 # Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
-_REARMING = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED, EventKind.RIGHTS_ASKED_AGAIN}
+_REARMING = _NEW_FACTS | {EventKind.RIGHTS_ASKED_AGAIN}
 
 
 def plan_calls(event: AdmissionEvent) -> None:
@@ -46,10 +51,11 @@ def plan_calls(event: AdmissionEvent) -> None:
     if event.kind == EventKind.PATIENT_CORRECTED and "identity" in event.detail:
         return  # a document was seen and no trait has changed: the payers would be asked the same thing
     _drop_replaced_coverages(stay)
-    if event.kind in _REARMING:
-        _rearm(stay, event)
+    freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
         ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
+    if freed:
+        handlers.rearmed(stay, event)
 
 
 def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
@@ -71,8 +77,10 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
             )
         return None
     last = latest_rights(stay.pk, coverage.pk)
-    settled_refusal = last is not None and last.status == RightsStatus.CLOSED
-    if not force and rights.rights_are_fresh(last, stay, now) and not (settled_refusal and event.kind in _REARMING):
+    if last is not None and last.status == RightsStatus.CLOSED and last.care_date == care_date(stay):
+        # The AMC said no for these days: the same question is not put again in the hope of a yes.
+        return plan(stay, coverage, Operation.IDB, event) if event.kind in _NEW_FACTS else None
+    if not force and rights.rights_are_fresh(last, stay, now):
         return None
     return plan(stay, coverage, Operation.IDB, event)
 
@@ -86,7 +94,7 @@ def plan(
     parameters: dict[str, Any] | None = None,
     not_before: datetime | None = None,
     follows: TeleserviceCall | None = None,
-    lane: Lane = Lane.INTERACTIVE,
+    lane: Lane | None = None,
 ) -> TeleserviceCall:
     """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller).
 
@@ -98,6 +106,7 @@ def plan(
     if open_call:
         return open_call
     now = timezone.now()
+    lane = lane or (Lane.BATCH if event.kind in _OF_THE_NIGHT else Lane.INTERACTIVE)
     TeleserviceCall.objects.filter(
         stay=stay, coverage=coverage, operation=operation, status=CallStatus.REFUSED, superseded_at__isnull=True
     ).update(superseded_at=now)
@@ -130,6 +139,25 @@ def wake_id(call_id: int, lane: str, *, drain: bool = False) -> None:
     wake(f"teleservices.tasks.{'drain_calls' if drain else 'run_call'}", call_id, queue=lane)
 
 
+def changed_since(call: TeleserviceCall) -> AdmissionEvent | None:
+    """The event that changed what this call asked while it was on its way; None while the question still holds."""
+    if call.operation == Operation.DEL or call.first_sent_at is None:
+        return None
+    events = AdmissionEvent.objects.filter(stay=call.stay_id, kind__in=_NEW_FACTS, created_at__gt=call.first_sent_at)
+    for event in events.order_by("-pk"):
+        others = event.detail.get("kind") == CoverageKind.AMC and event.detail.get("coverage") != call.coverage_id
+        if not others and "identity" not in event.detail:
+            return event
+    return None
+
+
+def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
+    """Put the question again as it stands now, in the name of the event that changed it."""
+    if call.coverage.active:
+        parameters = {"content": call.parameters["content"]} if "content" in call.parameters else {}
+        plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)
+
+
 def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None) -> int:
     """End the calls of which nothing ever left. One whose outcome is unknown stays: the other side may hold it."""
     calls = TeleserviceCall.objects.filter(
@@ -151,13 +179,20 @@ def _drop_replaced_coverages(stay: Stay) -> None:
     stale.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
 
 
-def _rearm(stay: Stay, event: AdmissionEvent) -> None:
-    """What was refused on the old facts asks nothing of anybody any more; what waits is tried at once."""
+def _rearm(stay: Stay, event: AdmissionEvent) -> int:
+    """What was refused on the old facts asks nothing of anybody any more; what waits is tried at once.
+
+    Returns how many refusals lost their object.
+    """
     now = timezone.now()
     calls = TeleserviceCall.objects.filter(stay=stay)
-    if coverage_id := event.detail.get("coverage"):
+    # The AMO's rights stand in the question put to every AMC.
+    if event.detail.get("kind") != CoverageKind.AMO and (coverage_id := event.detail.get("coverage")):
         calls = calls.filter(coverage=coverage_id)
-    calls.filter(status=CallStatus.REFUSED, superseded_at__isnull=True).update(superseded_at=now)
+    refused = calls.filter(status=CallStatus.REFUSED, superseded_at__isnull=True)
+    if event.kind not in _NEW_FACTS:
+        refused = refused.exclude(disposition=Disposition.INFORM_PATIENT)
+    freed = refused.update(superseded_at=now)
     waiting = [CallStatus.PLANNED, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT]
     # A worker claims a call without the stay's lock: the call's own says whether it still waits.
     for call in calls.select_for_update().filter(status__in=waiting):
@@ -166,3 +201,4 @@ def _rearm(stay: Stay, event: AdmissionEvent) -> None:
         call.not_before = now
         call.save(update_fields=["status", "not_before", "cause"])
         transaction.on_commit(partial(wake_call, call))
+    return freed

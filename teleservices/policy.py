@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from admissions.enums import RightsStatus
 from admissions.services.coverage import apply_rights, rights_undetermined
-from teleservices import planning
+from teleservices import anomalies, planning
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
@@ -73,6 +73,9 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
     """What a negative answer asks for, by the catalogue."""
     call.family = known.family if known else Family.UNKNOWN_CODE
     call.disposition = known.disposition if known else Disposition.STORE
+    if call.disposition == Disposition.ASK_MEMBER_NUMBER and call.coverage.member_number:
+        # The number was given, and the AMC does not know it: asking for it again would bring nothing.
+        call.disposition = Disposition.INFORM_PATIENT
     if call.disposition == Disposition.RETRY:
         # The other side says that nothing was processed: the same question may be asked again, later.
         call.in_doubt, call.finished_at = False, None
@@ -80,10 +83,18 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
         return
     call.status, call.in_doubt, call.cause = CallStatus.REFUSED, False, ""
     call.finished_at = call.finished_at or now
+    if (newer := planning.changed_since(call)) is not None:
+        # It was about facts that are no longer: nothing is asked of anybody, the question is put afresh.
+        call.superseded_at = now
+        call.save()
+        planning.plan_afresh(call, newer)
+        return
     if call.disposition == Disposition.REPLAY_WITH_ENTRY_DATE:
         _replay(call)
     call.save()
-    if call.operation == Operation.IDB:
+    if call.disposition == Disposition.ESCALATE:
+        anomalies.notice(call)
+    if call.operation == Operation.IDB or call.disposition == Disposition.INFORM_PATIENT:
         _write_rights(call, known, header, now)
     call_ended(call)
 
@@ -152,10 +163,10 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
             status=RightsStatus.CLOSED,
             code=header.code,
             reason=label[:300],
-            answered_at=header.answered_at,
+            answered_at=call.finished_at or now,
         )
     else:
-        rights_undetermined(call.stay, call.coverage_id, label, code=header.code, at=header.answered_at)
+        rights_undetermined(call.stay, call.coverage_id, label, code=header.code, at=call.finished_at or now)
 
 
 def rearm_cause(cause: str) -> int:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from admissions.presenters import french
 from gap.templatetags.gap_format import clock, duration, moment_text
 from gap.text import NBSP
-from teleservices.enums import CallStatus, Disposition
+from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.messages import Operation
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.sentences import ANSWERED, ASKS, CAUSES, HELD_BACK, NOTHING, POINTLESS, SEQUELS
@@ -28,6 +28,7 @@ class CallView:
     """One call as shown. `state` names a call line, `tone` a chip; `act` is what the person is offered in place:
 
     `member_number`, `inform`, `identity` or nothing. `open` still moves; `live` opens its three sentences.
+    `mistyped`: the member number that was sent is unknown, another may be typed.
     """
 
     call_id: int
@@ -44,6 +45,7 @@ class CallView:
     you: str
     line: str
     act: str = ""
+    mistyped: bool = False
     yours: bool = False
     live: bool = False
     open: bool = False
@@ -295,6 +297,7 @@ def _refused(call: TeleserviceCall, code: ReturnCode | None, now: datetime) -> C
         system=system,
         you=you,
         act=act,
+        mistyped=call.disposition == Disposition.INFORM_PATIENT and call.family == Family.MEMBER_NUMBER,
         yours=yours,
         live=True,
     )

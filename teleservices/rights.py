@@ -107,6 +107,11 @@ def must_be_askable(call: TeleserviceCall) -> None:
         raise NothingToAsk("coverage_replaced")
 
 
+def received_at(call: TeleserviceCall) -> datetime:
+    """When the answer was recorded, by our clock: with that of a payer that is slow, nothing would ever be fresh."""
+    return call.finished_at or timezone.now()
+
+
 class DirectoryHandler:
     """Annuaire AMC: the answer is kept for every dossier of the same route."""
 
@@ -139,14 +144,14 @@ class DirectoryHandler:
             "contract_version": answer.contract_version,
             "multiple_centres": answer.multiple_centres,
         }
-        store_directory_answer(key, said, answer.header.answered_at)
+        store_directory_answer(key, said, received_at(call))
         if not answer.found:
             rights_undetermined(
                 call.stay,
                 call.coverage_id,
                 "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
                 code="HORS_ROC",
-                at=answer.header.answered_at,
+                at=received_at(call),
             )
 
 
@@ -186,7 +191,7 @@ class RightsHandler:
             responsible=answer.responsible_contract,
             patient_share_possible=answer.patient_share_possible,
             uncovered_families=[family.family for family in answer.families if not family.covered],
-            answered_at=answer.header.answered_at,
+            answered_at=received_at(call),
             valid_until=answer.answer_valid_until,
         )
 

@@ -1,6 +1,7 @@
 from celery import shared_task
 
-from teleservices import engine
+from admissions.events import wake
+from teleservices import anomalies, engine
 
 
 @shared_task
@@ -21,3 +22,10 @@ def sweep_calls() -> None:
 @shared_task
 def reconsider_unknown_codes() -> None:
     engine.reconsider_unknown()
+
+
+@shared_task
+def rearm_solved_anomalies() -> None:
+    """One turn; another follows at once while there is something to call again."""
+    if anomalies.rearm_solved() + anomalies.notice_forgotten():
+        wake("teleservices.tasks.rearm_solved_anomalies", queue="batch")

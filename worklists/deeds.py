@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -13,6 +14,8 @@ from admissions.errors import Refused
 from admissions.events import Actor
 from admissions.models import AdmissionEvent
 from admissions.services import stays
+from teleservices import anomalies
+from teleservices.enums import Recipient
 from teleservices.models import TeleserviceCall
 from teleservices.services import mark_handled
 from worklists.registry import Deed
@@ -28,6 +31,37 @@ def _mark(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
 def handled(verb: str, done: str, key: str = "p") -> Deed:
     """«Patient prévenu», «Anomalie signalée»: a person did what the refusal asked of people."""
     return Deed("traite", verb, done, "check", Action.ASSIGN_WORK, _mark, key)
+
+
+def _each(ids: list[int], act: Callable[[int], object]) -> list[tuple[int, bool, str]]:
+    """Each line by itself: what one refuses does not stop the others."""
+    outcomes = []
+    for pk in ids:
+        try:
+            act(pk)
+        except Refused as refusal:
+            outcomes.append((pk, False, refusal.sentence))
+        else:
+            outcomes.append((pk, True, ""))
+    return outcomes
+
+
+def reported(name: str, recipient: Recipient, verb: str, key: str) -> Deed:
+    """The cause was told to whom may mend it."""
+
+    def carry_out(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
+        return _each(ids, lambda pk: anomalies.report(pk, user, recipient=recipient))
+
+    return Deed(name, verb, "signalées", "send", Action.TREAT_ANOMALY, carry_out, key)
+
+
+def solved() -> Deed:
+    """The cause is mended: its dossiers are called again."""
+
+    def carry_out(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
+        return _each(ids, lambda pk: anomalies.solve(pk, user))
+
+    return Deed("resolue", "Résolue, tout relancer", "résolues", "refresh", Action.TREAT_ANOMALY, carry_out, "r")
 
 
 def _ask_again(ids: list[int], user: User) -> list[tuple[int, bool, str]]:

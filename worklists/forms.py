@@ -1,4 +1,4 @@
-"""What a person types on the supervision screen."""
+"""What a person types on the screens of supervision and of anomalies."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.models import User
 from admissions.forms import MomentField
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
-from teleservices.models import OPERATIONS, MaintenanceWindow
+from teleservices import anomalies
+from teleservices.enums import Recipient
+from teleservices.models import OPERATIONS, Anomaly, MaintenanceWindow
 from teleservices.models.calls import DIRECTORY
 
 _REQUIRED = {"required": "Ce champ est nécessaire."}
@@ -92,6 +95,45 @@ class MaintenanceForm(ChannelForm):
             ends_at=self.cleaned_data["ends_at"],
             reason=self.cleaned_data["reason"],
         )
+
+
+class AnomalyForm(forms.Form):
+    """What a référent says of an anomaly. `version` is the one that was read."""
+
+    TO_VENDOR, TO_AMC, ANSWERED, SOLVED, DISMISSED = "editeur", "organisme", "repondue", "resolue", "sans-suite"
+    _CHOOSE = "Choisissez ce qui a été fait : signalée, répondue, résolue ou sans suite."
+
+    decision = forms.ChoiceField(
+        label="Suite",
+        choices=[(name, name) for name in (TO_VENDOR, TO_AMC, ANSWERED, SOLVED, DISMISSED)],
+        widget=forms.RadioSelect,
+        error_messages={"required": _CHOOSE, "invalid_choice": _CHOOSE},
+    )
+    reference = forms.CharField(
+        label="N° de demande", required=False, max_length=60, help_text="Celui de l’éditeur ou de l’organisme."
+    )
+    note = forms.CharField(
+        label="Note",
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Ce qui a été répondu, ou pourquoi elle est classée. Aucun nom de patient.",
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def carry_out(self, anomaly_id: int, user: User) -> Anomaly:
+        """Raises admissions.errors.Refused."""
+        said = self.cleaned_data
+        given = {"note": said["note"], "version": said["version"]}
+        match said["decision"]:
+            case self.ANSWERED:
+                return anomalies.answered(anomaly_id, user, **given)
+            case self.SOLVED:
+                return anomalies.solve(anomaly_id, user, **given)
+            case self.DISMISSED:
+                return anomalies.dismiss(anomaly_id, user, **given)
+        recipient = Recipient.VENDOR if said["decision"] == self.TO_VENDOR else Recipient.AMC
+        return anomalies.report(anomaly_id, user, recipient=recipient, reference=said["reference"], **given)
 
 
 def _wrong(what: str) -> ValidationError:

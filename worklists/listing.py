@@ -214,6 +214,9 @@ def _combined(worklist: Worklist, lines: QuerySet[Any]) -> QuerySet[Any, dict[st
     """Each cause × payer of the lines: how many, the oldest, the next try."""
     kind, grouping = worklist.kind, worklist.grouping
     fields = [path for path in (grouping.path, grouping.label_path) if path] if grouping else []
+    if grouping and grouping.label:
+        lines = lines.annotate(group_label=grouping.label)
+        fields.append("group_label")
     if kind.debtor:
         fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
     wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
@@ -234,7 +237,7 @@ def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) ->
         if grouping.words:
             title, todo = grouping.words(value)
         else:
-            title, todo = str(same[0][grouping.label_path] or "–"), ""
+            title, todo = str(same[0]["group_label" if grouping.label else grouping.label_path] or "–"), ""
         is_chosen = chosen == value
         joined = QueryDict(without(query, grouping.parameter)[1:], mutable=True)
         if not is_chosen:

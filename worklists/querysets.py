@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import TruncDate
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Coalesce, Concat, TruncDate
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, StayKind, StayStatus
@@ -18,9 +18,10 @@ from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, E
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from gap.constants import Constant, constants
-from teleservices.enums import CLAIMABLE, OPEN, CallStatus, Disposition, Family
+from teleservices.anomalies import with_dossiers
+from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Disposition, Family
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
-from teleservices.models import RetryPolicy, TeleserviceCall
+from teleservices.models import Anomaly, RetryPolicy, ReturnCode, TeleserviceCall
 
 # The norm expects an ARL within a day of the deposit of the lot.
 ARL_EXPECTED_AFTER: Final = timedelta(hours=24)
@@ -108,6 +109,20 @@ def at_a_standstill(establishment_id: int) -> QuerySet[TeleserviceCall]:
 
 def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
     return calls_of(establishment_id).filter(status=Constant(CallStatus.NEEDS_REFERENT))
+
+
+def anomalies(establishment_id: int, *states: AnomalyState) -> QuerySet[Anomaly]:
+    return with_dossiers(Anomaly.objects.filter(establishment=establishment_id, state__in=constants(states)))
+
+
+def label_in_force(code: OuterRef) -> Subquery:
+    """What a return code means, by the catalogue."""
+    return Subquery(ReturnCode.objects.filter(code=code, valid_until__isnull=True).values("label")[:1])
+
+
+def code_and_label(path: str) -> Coalesce:
+    """« RC15 Contrat résilié… », or the code alone when the catalogue has it not."""
+    return Coalesce(Concat(F(path), Value(" "), label_in_force(OuterRef(path))), F(path), output_field=TextField())
 
 
 def named(prefix: str) -> list[str]:

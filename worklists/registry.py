@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import Combinable
 
 from accounts.enums import Action, Role
 from accounts.models import User
@@ -88,9 +89,11 @@ class Grouping:
     parameter: str
     path: str
     title: str
-    #: Words of a value: (title, what to do). The title of a debtor is read from `label_path` instead.
+    #: Words of a value: (title, what to do). The title of a debtor is read from `label_path` instead, that of a code
+    #: from the expression `label`.
     words: Callable[[str], tuple[str, str]] | None = None
     label_path: str = ""
+    label: Combinable | None = None
     #: ORM path of the next try, when the system is at it.
     next_path: str = ""
     rearm: bool = False
@@ -143,9 +146,16 @@ class Counter:
 @cache
 def all_worklists() -> dict[str, Worklist]:
     """Every list, in the order of the chain, by slug."""
-    from worklists.lists import calls, money, reference, stays, technical
+    from worklists.lists import anomalies, calls, money, reference, stays, technical
 
-    found = [*calls.WORKLISTS, *stays.WORKLISTS, *money.WORKLISTS, *reference.WORKLISTS, *technical.WORKLISTS]
+    found = [
+        *calls.WORKLISTS,
+        *anomalies.WORKLISTS,
+        *stays.WORKLISTS,
+        *money.WORKLISTS,
+        *reference.WORKLISTS,
+        *technical.WORKLISTS,
+    ]
     order = list(Step)
     return {worklist.slug: worklist for worklist in sorted(found, key=lambda one: order.index(one.step))}
 

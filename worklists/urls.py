@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from worklists import views, views_fragments, views_home, views_supervision
+from worklists import views, views_anomalies, views_fragments, views_home, views_supervision
 
 app_name = "worklists"
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
     path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
     path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),
+    path("anomalies/<int:pk>/", views_anomalies.anomaly, name="anomaly"),
+    path("anomalies/<int:pk>/preuve.zip", views_anomalies.evidence_pack, name="anomaly-evidence"),
     path("listes/", views.index, name="index"),
     path("listes/<slug:slug>/", views.worklist, name="list"),
     path("listes/<slug:slug>/actions/", views.act, name="act"),

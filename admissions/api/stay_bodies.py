@@ -146,6 +146,22 @@ class CoverageOfStay(CoverageBody):
         return None if rights is None else RightsBody(rights).data
 
 
+class ThirdPartyPayment(serializers.Serializer[Any]):
+    """Whether an AMC pays its part to the hospital, as far as is known."""
+
+    status = serializers.ChoiceField(
+        [
+            ("possible", "une complémentaire répond droits ouverts"),
+            ("impossible", "toutes refusent : le patient doit être prévenu"),
+            ("unknown", "pas encore de réponse qui décide"),
+            ("none", "aucune complémentaire"),
+        ]
+    )
+    code = serializers.CharField(help_text="Code retour du refus ; ou vide.", allow_blank=True)
+    reason = serializers.CharField(help_text="Motif du refus, en français ; ou vide.", allow_blank=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
 class StayDetail(StaySummary):
     """A stay with all that is known of it. Upper floors add theirs (`parts`)."""
 
@@ -153,12 +169,15 @@ class StayDetail(StaySummary):
     movements = MovementBody(many=True, read_only=True)
     requests = RequestBody(many=True, read_only=True)
     coverages = serializers.SerializerMethodField(help_text="En vigueur à la date des soins, AMO puis AMC par rang.")
+    third_party_payment = serializers.SerializerMethodField(
+        help_text="Pour le portail du patient : la complémentaire fera-t-elle l’avance des frais ?"
+    )
 
     class Meta(StaySummary.Meta):
         fields = (
             *StaySummary.Meta.fields,
             "discharge_mode", "prescription_date", "cancel_reason", "created_at", "updated_at",
-            "movements", "requests", "coverages",
+            "movements", "requests", "coverages", "third_party_payment",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -167,8 +186,30 @@ class StayDetail(StaySummary):
 
     @extend_schema_field(CoverageOfStay(many=True))
     def get_coverages(self, stay: Stay) -> list[dict[str, Any]]:
-        coverages = coverages_on(stay.patient_id, care_date(stay))
-        return list(CoverageOfStay(coverages, many=True, context={"rights": latest_rights_of_stay(stay.pk)}).data)
+        coverages, rights = self._rights_by_stay(stay)
+        return list(CoverageOfStay(coverages, many=True, context={"rights": rights}).data)
+
+    @extend_schema_field(ThirdPartyPayment)
+    def get_third_party_payment(self, stay: Stay) -> dict[str, Any]:
+        coverages, rights = self._rights_by_stay(stay)
+        answers = [rights.get(coverage.pk) for coverage in coverages if coverage.kind == CoverageKind.AMC]
+        found = {"code": "", "reason": "", "answered_at": None}
+        if not answers:
+            return ThirdPartyPayment({"status": "none", **found}).data
+        if any(answer and answer.status == RightsStatus.OPEN for answer in answers):
+            return ThirdPartyPayment({"status": "possible", **found}).data
+        refusals = [answer for answer in answers if answer and answer.status == RightsStatus.CLOSED]
+        if len(refusals) < len(answers):
+            return ThirdPartyPayment({"status": "unknown", **found}).data
+        said = {name: getattr(refusals[0], name) for name in found}
+        return ThirdPartyPayment({"status": "impossible", **said}).data
+
+    def _rights_by_stay(self, stay: Stay) -> tuple[list[Coverage], dict[int, Rights]]:
+        """Read once for the two members that need them."""
+        known: dict[int, tuple[list[Coverage], dict[int, Rights]]] = self.__dict__.setdefault("_read", {})
+        if stay.pk not in known:
+            known[stay.pk] = (list(coverages_on(stay.patient_id, care_date(stay))), latest_rights_of_stay(stay.pk))
+        return known[stay.pk]
 
 
 class EventBody(serializers.ModelSerializer[AdmissionEvent]):

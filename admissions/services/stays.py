@@ -17,6 +17,7 @@ from admissions.enums import DischargeMode, EventKind, RequestCode, StayKind, St
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor, check_allowed, record_event
 from admissions.models import Movement, ParticularRequest, Patient, Stay, Unit
+from admissions.querysets import third_party_payment_refused
 from admissions.services.patients import next_number
 from gap.locks import hold_for_transaction
 
@@ -262,11 +263,20 @@ def close(stay: Stay, actor: Actor) -> None:
 
 
 def ask_rights_again(stay_id: int, actor: Actor) -> None:
-    """A person wants fresh rights, however recent the last answer. Raises Refused on a stay that is over."""
+    """A person wants fresh rights, however recent the last answer. Raises Refused: the stay is over, or the AMC said no.
+
+    A refusal of third-party payment is not asked again as it is: only a new card, or a coverage that is corrected, is
+    another question.
+    """
     with transaction.atomic():
         stay = _locked(stay_id)
         if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
             raise Refused("Ce séjour est terminé : il n’y a plus de droits à demander.")
+        if refusal := third_party_payment_refused(stay):
+            raise Refused(
+                f"L’organisme a refusé le tiers payant : {refusal.reason or refusal.code}.",
+                todo="Scannez une autre carte, ou corrigez la couverture : la demande repart seule.",
+            )
         record_event(stay, EventKind.RIGHTS_ASKED_AGAIN, actor)
 
 

@@ -1,9 +1,12 @@
+from teleservices.models.anomalies import Anomaly, AnomalyStep
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
 from teleservices.models.catalogue import RetryPolicy, ReturnCode
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
 
 __all__ = [
     "OPERATIONS",
+    "Anomaly",
+    "AnomalyStep",
     "ChannelRule",
     "Circuit",
     "MaintenanceWindow",

@@ -112,6 +112,16 @@ class TeleserviceCall(models.Model):
                 condition=Q(status=CallStatus.REFUSED, superseded_at__isnull=True, handled_at__isnull=True),
                 name="call_refused_live",
             ),
+            models.Index(
+                fields=["debtor", "return_code", "operation"],
+                condition=Q(
+                    status=CallStatus.REFUSED,
+                    disposition=Disposition.ESCALATE,
+                    superseded_at__isnull=True,
+                    handled_at__isnull=True,
+                ),
+                name="call_of_anomaly",
+            ),
             models.Index(fields=["status", "planned_at"], condition=Q(status__in=OPEN), name="call_open"),
         ]
 

@@ -57,6 +57,7 @@ def world() -> SimpleNamespace:
         file=scene.a_file(),
         record=scene.a_record(),
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
+        anomaly=scene.an_anomaly(),
     )
 
 
@@ -75,6 +76,8 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "billing:exchange-match": world.record.pk,
         "worklists:end-maintenance": 1,
         "worklists:try-channel": 1,
+        "worklists:anomaly": world.anomaly.pk,
+        "worklists:anomaly-evidence": world.anomaly.pk,
     }
     known: dict[str, Any] = {
         "iep": world.stay.iep,

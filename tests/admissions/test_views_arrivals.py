@@ -119,7 +119,7 @@ def test_what_the_calls_say_of_an_arrival_is_on_its_line(desk, status, fields, s
     assert said in page(desk)
 
 
-def test_once_the_patient_is_told_nothing_is_missing_any_more(desk) -> None:
+def test_once_the_patient_is_told_only_the_refusal_is_still_said(desk) -> None:
     stay = arriving()
     answered(stay, RightsStatus.CLOSED, "RC15")
     call = called(
@@ -127,7 +127,8 @@ def test_once_the_patient_is_told_nothing_is_missing_any_more(desk) -> None:
     )
     told = desk.post(reverse("teleservices:patient-informed", args=[stay.iep, call.pk]))
     assert told.status_code == 204
-    assert "dossier complet" in page(desk)
+    shown = page(desk)
+    assert "Tiers payant refusé" in shown and "Prévenir" not in shown
 
 
 def test_filters_are_in_the_address_and_count(desk) -> None:

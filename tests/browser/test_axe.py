@@ -61,6 +61,7 @@ def world(establishment) -> SimpleNamespace:
         file=file,
         record=scene.a_record(invoice_number=parts[Payer.AMC].number[:-1] + "0", amount="210.40"),
         association=association,
+        anomaly=scene.an_anomaly(),
     )
 
 

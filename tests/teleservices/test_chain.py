@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from admissions.enums import DischargeMode, RequestCode, RightsStatus, StayKind, StayStatus
@@ -132,3 +133,11 @@ def test_an_amc_that_is_not_listed_leaves_the_rights_undetermined(simulator) -> 
     settle()
     assert calls(stay) == [("ANNUAIRE", CallStatus.SUCCEEDED)]
     assert (stay.rights.get().status, stay.rights.get().code) == (RightsStatus.UNDETERMINED, "HORS_ROC")
+
+
+def test_a_payer_whose_clock_is_days_late_is_asked_once_all_the_same(patient) -> None:
+    # What it dates of three days ago has just been received: it is fresh, or the same question would go on for ever.
+    with time_machine.travel(timezone.now() + timedelta(days=3)):
+        stay = preadmit(patient)
+        settle()
+    assert calls(stay) == [("ANNUAIRE", "succeeded"), ("IDB", "succeeded")]

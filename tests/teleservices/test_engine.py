@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from admissions.enums import DischargeMode, RightsStatus, StayKind
 from admissions.events import SYSTEM
-from admissions.models import Stay
+from admissions.models import Coverage, Stay
 from admissions.services import coverage as coverages
 from admissions.services import stays
 from billing.enums import EngagementStatus, Payer
@@ -169,7 +169,8 @@ def test_a_regime_out_of_step_waits_for_new_rights_then_calls_again(covered, sim
     assert stay.rights.first().status == RightsStatus.OPEN
 
 
-def test_an_unknown_member_number_is_asked_for_and_entering_it_calls_again(covered, simulator) -> None:
+def test_a_missing_member_number_is_asked_for_and_entering_it_calls_again(covered, simulator) -> None:
+    Coverage.objects.filter(pk=covered.pk).update(member_number=None)
     simulator.scenario(AMC, "code:RC22", "IDB", count=1)
     stay = preadmit(covered)
     settle()

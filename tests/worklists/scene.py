@@ -24,9 +24,9 @@ from billing.enums import (
 )
 from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine
 from debtors.enums import AssociationStatus
-from teleservices import gates
-from teleservices.enums import CallStatus, Disposition, Family
-from teleservices.models import Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices import anomalies, gates
+from teleservices.enums import AnomalyState, CallStatus, Disposition, Family
+from teleservices.models import Anomaly, Circuit, MaintenanceWindow, TeleserviceCall
 from tests.factories import (
     AmoCoverageFactory,
     AssociationFactory,
@@ -128,7 +128,7 @@ def a_closed_circuit() -> Circuit:
 def a_refusal(disposition: str, family: str, code: str = "RC14", stay: Stay | None = None, **fields: Any):
     """A refused call that still asks something."""
     fields.setdefault("finished_at", ago(hours=2))
-    return a_call(
+    call = a_call(
         stay,
         status=CallStatus.REFUSED,
         disposition=disposition,
@@ -138,6 +138,18 @@ def a_refusal(disposition: str, family: str, code: str = "RC14", stay: Stay | No
         duration_ms=412,
         **fields,
     )
+    if disposition == Disposition.ESCALATE:
+        anomalies.notice(call)
+    return call
+
+
+def an_anomaly(state: str = AnomalyState.TO_REPORT, **fields: Any) -> Anomaly:
+    """An anomaly with one dossier."""
+    anomaly = anomalies.notice(a_refusal(Disposition.ESCALATE, Family.ANOMALY, "RC06", **fields))
+    if state != AnomalyState.TO_REPORT:
+        anomaly.state, anomaly.recipient, anomaly.reference = state, "amc", "INC-4411"
+        anomaly.save()
+    return anomaly
 
 
 #: One refusal, or wait, of each family of the programme, as the policy leaves it.
@@ -299,6 +311,7 @@ def everything() -> None:
     """One line at least in each list."""
     for family, (disposition, code) in FAMILIES.items():
         a_refusal(disposition, family, code)
+    an_anomaly(AnomalyState.REPORTED)
     a_waiting_call()
     a_call(status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, at=ago(hours=3))
     a_call(status=CallStatus.NEEDS_REFERENT, cause="idb_url_missing")

@@ -19,9 +19,10 @@ from billing.pricing import price
 from billing.rules.split import NotDecided
 from debtors.enums import AssociationStatus
 from teleservices import policy
+from teleservices.anomalies import refusals_of
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.messages import AnswerHeader
-from teleservices.models import TeleserviceCall
+from teleservices.models import Anomaly, TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory
 from tests.worklists import scene
 from worklists.filters import ListFilter
@@ -29,6 +30,7 @@ from worklists.listing import adorned, attribute, counters, filtered, lines_of, 
 from worklists.registry import all_worklists
 
 pytestmark = pytest.mark.django_db
+ANOMALY_LISTS = [worklist for worklist in all_worklists().values() if worklist.kind.model is Anomaly]
 CALL_LISTS = [worklist for worklist in all_worklists().values() if worklist.kind.model is TeleserviceCall]
 
 
@@ -37,7 +39,11 @@ def keys(slug: str, establishment) -> set[int]:
 
 
 def lists_of(call: TeleserviceCall, establishment) -> list[str]:
-    return [one.slug for one in CALL_LISTS if one.select(establishment.pk).filter(pk=call.pk).exists()]
+    """Where a person finds this call: in a list of calls, or behind the cause that holds it back."""
+    found = [one.slug for one in CALL_LISTS if one.select(establishment.pk).filter(pk=call.pk).exists()]
+    for one in ANOMALY_LISTS:
+        found += [one.slug for cause in one.select(establishment.pk) if refusals_of(cause).filter(pk=call.pk).exists()]
+    return found
 
 
 @pytest.mark.parametrize("family", scene.FAMILIES)
@@ -66,6 +72,7 @@ def test_what_the_policy_makes_of_each_family_is_seen_in_its_list(code, establis
         status=CallStatus.CALLING, attempts_count=1, claimed_until=timezone.now(), at=scene.ago(hours=5),
         operation="CLC", parameters=parameters,
     )  # fmt: skip
+    call.coverage.member_number = None
     header = AnswerHeader(message_id=call.message_id, answered_at=timezone.now(), code=code, label="Libellé reçu")
     policy.refused(call, header, timezone.now())
     assert lists_of(call, establishment) == [EXPECTED[code]]

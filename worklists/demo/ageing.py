@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from django.db import connection, models
+from django.db.models import Q
 from django.utils import timezone
 
 from admissions.enums import EventKind
@@ -29,9 +30,10 @@ from admissions.models import (
 )
 from billing.models import Activity, Engagement, Estimate
 from debtors.models import DatamatrixAssociation
-from teleservices.enums import OPEN, CallStatus
+from teleservices.anomalies import refusals_of
+from teleservices.enums import OPEN, CallStatus, Disposition
 from teleservices.messages import Operation
-from teleservices.models import TeleserviceAttempt, TeleserviceCall
+from teleservices.models import Anomaly, TeleserviceAttempt, TeleserviceCall
 from worklists.demo.plots import Script
 
 RIGHTS_LAST = timedelta(days=7)
@@ -68,6 +70,7 @@ class Ageing:
         self._age_events()
         self._age_calls()
         self._age_answers()
+        self._age_anomalies()
         self._age_stays()
         self._age_people()
 
@@ -164,11 +167,10 @@ class Ageing:
 
     def _age_answers(self) -> None:
         answered: dict[int, datetime] = {}
-        calls = TeleserviceCall.objects.filter(
-            stay__in=self._scripts,
-            operation=Operation.IDB,
-            status__in=[CallStatus.SUCCEEDED, CallStatus.REFUSED, CallStatus.CANCELLED],
-        )
+        # A SIM or a CLC that refuses the third-party payment closes the rights too.
+        closing = Q(status=CallStatus.REFUSED, disposition=Disposition.INFORM_PATIENT)
+        asking = Q(status__in=[CallStatus.SUCCEEDED, CallStatus.REFUSED, CallStatus.CANCELLED], operation=Operation.IDB)
+        calls = TeleserviceCall.objects.filter(closing | asking, stay__in=self._scripts)
         by_stay = _grouped(calls.order_by("pk").only("pk", "stay_id", "event_id"), "stay_id")
         first_event: dict[int, datetime] = {}
         for event_id, stay_id in AdmissionEvent.objects.order_by("-pk").values_list("pk", "stay_id"):
@@ -198,6 +200,16 @@ class Ageing:
         cancels = TeleserviceCall.objects.filter(operation=Operation.DEL, status=CallStatus.SUCCEEDED)
         cancelled = {call.parameters["engagement"]: self.calls[call.pk] for call in cancels if call.pk in self.calls}
         move(Engagement, "cancelled_at", cancelled)
+
+    def _age_anomalies(self) -> None:
+        """Each was seen when its first refusal came."""
+        opened: dict[int, datetime] = {}
+        for anomaly in Anomaly.objects.all():
+            seen = [self.calls[pk] for pk in refusals_of(anomaly).values_list("pk", flat=True) if pk in self.calls]
+            if seen:
+                opened[anomaly.pk] = min(seen)
+        move(Anomaly, "opened_at", opened)
+        move(Anomaly, "state_at", opened)
 
     # ---- the rest ----
 

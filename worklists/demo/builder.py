@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from random import Random
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.enums import Role
 from admissions.models import EventDelivery
+from teleservices import anomalies
+from teleservices.enums import Recipient
+from teleservices.models import Anomaly, AnomalyStep
 from worklists.demo import logins, places
 from worklists.demo.acts import Acts, Hospital
-from worklists.demo.ageing import Ageing
+from worklists.demo.ageing import Ageing, move
 from worklists.demo.ageing_money import MoneyAgeing
 from worklists.demo.plots import FULL_SIZE, Casting, Script, read_plots
 from worklists.demo.recovery import Recovery
@@ -54,6 +58,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
         ageing = Ageing(scripts, rng, now)
         ageing.run()
         MoneyAgeing(ageing, recovery.paid_at, rng, now).run()
+        _report_the_oldest_anomaly(hospital, now)
     step("dates remises à leur place")
     return scripts
 
@@ -87,6 +92,20 @@ def _live(
     recovery.finish()
     acts.chain.settle()
     acts.chain.try_again()
+
+
+def _report_the_oldest_anomaly(hospital: Hospital, now: datetime) -> None:
+    """A référent has told the AMC of one cause; the others are still to report."""
+    oldest = Anomaly.objects.order_by("opened_at", "pk").first()
+    referent = hospital.someone(Role.REFERENT, 0).user
+    if oldest is None or referent is None or Anomaly.objects.count() < 2:
+        return
+    anomalies.report(
+        oldest.pk, referent, recipient=Recipient.AMC, reference="INC-2041", note="Dossier de preuve joint."
+    )
+    told = min(oldest.opened_at + timedelta(hours=5), now)
+    move(Anomaly, "state_at", {oldest.pk: told})
+    move(AnomalyStep, "at", dict.fromkeys(AnomalyStep.objects.values_list("pk", flat=True), told))
 
 
 def _exit_day(script: Script) -> date:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet
 
 from accounts.enums import Action, Role
 from teleservices.enums import Disposition
-from teleservices.models import ReturnCode, TeleserviceCall
+from teleservices.models import TeleserviceCall
 from worklists import querysets
 from worklists.causes import words_of_cause
 from worklists.deeds import ASK_AGAIN, handled
@@ -26,8 +26,7 @@ def _adorn(calls: QuerySet[Any]) -> QuerySet[Any]:
         *("stay__iep", "stay__unit__code", "stay__unit__name", "debtor__name", "debtor__code"),
         *querysets.named("stay__patient"),
     )
-    meant = ReturnCode.objects.filter(code=OuterRef("return_code"), valid_until__isnull=True).values("label")
-    return querysets.with_amount_at_stake(related).annotate(meant=Subquery(meant[:1]))
+    return querysets.with_amount_at_stake(related).annotate(meant=querysets.label_in_force(OuterRef("return_code")))
 
 
 def _finish(calls: list[Any]) -> None:
@@ -75,11 +74,7 @@ CALLS = Kind(
     amount_label="en attente",
 )
 
-_BY_CODE = partial(Grouping, "code", "return_code")
-
-
-def _code_words(code: str) -> tuple[str, str]:
-    return (code or "Sans code", "")
+_BY_CODE = partial(Grouping, "code", "return_code", label=querysets.code_and_label("return_code"))
 
 
 def _refused(*dispositions: Disposition) -> Any:
@@ -102,7 +97,7 @@ WORKLISTS = (
         you="Prévenez le patient, demandez un justificatif exploitable, puis marquez « Patient prévenu ».",
         after="Patient à prévenir",
         deeds=(handled("Patient prévenu", "prévenus"),),
-        grouping=_BY_CODE("Par motif", words=_code_words),
+        grouping=_BY_CODE("Par motif"),
     ),
     Worklist(
         slug="numeros-adherent",
@@ -169,23 +164,6 @@ WORKLISTS = (
         quiet=True,
     ),
     Worklist(
-        slug="anomalies-a-signaler",
-        title="Anomalies à signaler",
-        step=Step.ARRIVAL,
-        roles=_REFERENT,
-        action=Action.SEE_DOSSIER,
-        kind=CALLS,
-        select=_refused(Disposition.ESCALATE),
-        steady=True,
-        since="finished_at",
-        happened="L’organisme répond par une anomalie que personne ne peut corriger à l’accueil.",
-        system="Les dossiers attendent, sans tiers payant garanti. Rien n’est redemandé pour rien.",
-        you="Signalez le code une fois à l’éditeur ou à l’organisme, puis marquez ses lignes « Anomalie signalée ».",
-        after="À signaler",
-        deeds=(handled("Anomalie signalée", "signalés"), ASK_AGAIN),
-        grouping=_BY_CODE("Par code", words=_code_words),
-    ),
-    Worklist(
         slug="parametrage",
         title="Paramétrage à revoir",
         step=Step.ARRIVAL,
@@ -200,7 +178,7 @@ WORKLISTS = (
         you="Corrigez le réglage, puis « Redemander ». Sans suite possible : « Réglage revu ».",
         after="Réglage à revoir",
         deeds=(ASK_AGAIN, handled("Réglage revu", "revus")),
-        grouping=_BY_CODE("Par code", words=_code_words),
+        grouping=_BY_CODE("Par code"),
     ),
     Worklist(
         slug="dates-de-prescription",
@@ -233,7 +211,7 @@ WORKLISTS = (
         you="Faites ajouter le code au catalogue, puis « Redemander ». Sans suite : « Code signalé ».",
         after="Code à qualifier",
         deeds=(handled("Code signalé", "signalés"), ASK_AGAIN),
-        grouping=_BY_CODE("Par code", words=_code_words),
+        grouping=_BY_CODE("Par code"),
     ),
     Worklist(
         slug="appels-arretes",
