@@ -19,7 +19,7 @@ from admissions.events import SYSTEM, Actor, check_allowed, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from admissions.services import stays
-from billing import invoicing
+from billing import invoicing, simulations
 from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, PaymentMeans
 from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
 from billing.pricing import content_digest, price
@@ -77,8 +77,8 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
         # Whether a SIM may follow is told before the stay is priced, which takes longer than all of this.
         if coverage is None or stay.kind in EXTERNAL_KINDS or not rights.rights_open(stay, coverage, timezone.now()):
             return
-        simulated = _last_simulation(stay, coverage)
-        if simulated and _stands(simulated):
+        simulated = simulations.last_of(stay, coverage)
+        if simulated and simulations.stands(simulated):
             return
     try:
         lines = price(stay)
@@ -87,34 +87,10 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
     if not lines:
         return
     if stay.status == StayStatus.DISCHARGED:
+        planning.cancel_unsent(stay, "stay_discharged", operation=Operation.SIM)
         _settle_content(stay, coverage, lines, event)
     elif coverage:
-        _simulate(stay, coverage, lines, simulated, event)
-
-
-def _last_simulation(stay: Stay, coverage: Coverage) -> TeleserviceCall | None:
-    return (
-        TeleserviceCall.objects.filter(stay=stay, coverage=coverage, operation=Operation.SIM)
-        .exclude(status=CallStatus.CANCELLED)
-        .order_by("-pk")
-        .first()
-    )
-
-
-def _stands(simulated: TeleserviceCall) -> bool:
-    """It is under way; or there were too many, and a référent looks at the triggers first."""
-    refused = simulated.status == CallStatus.REFUSED and simulated.disposition == Disposition.REFERENT
-    return refused or simulated.status in OPEN
-
-
-def _simulate(
-    stay: Stay, coverage: Coverage, lines: list[Line], last: TeleserviceCall | None, event: AdmissionEvent
-) -> None:
-    """SIM, again if what it was about has changed."""
-    digest = content_digest(lines)
-    settled_otherwise = last and last.status == CallStatus.REFUSED and last.superseded_at
-    if last is None or settled_otherwise or last.parameters.get("content") != digest:
-        planning.plan(stay, coverage, Operation.SIM, event, parameters={"content": digest})
+        simulations.ask(stay, coverage, lines, simulated, event)
 
 
 def _settle_content(stay: Stay, coverage: Coverage | None, lines: list[Line], event: AdmissionEvent) -> None:

@@ -19,6 +19,7 @@ from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Pay
 from billing.models import Bill, Engagement, Estimate, Invoice, Payment
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided
+from billing.simulations import fired_by, gathers, words_of
 from gap.templatetags.gap_format import clock, euros, moment_text
 from gap.text import NBSP
 from teleservices.enums import OPEN, CallStatus
@@ -176,6 +177,13 @@ def _why_provisional(stay: Stay, coverage: Coverage | None, rights: Rights | Non
         return "stop", "tool", "Provisoire, SIM arrêtée", "Le référent est prévenu."
     if call is not None and call.attempts_count and call.not_before > timezone.now():
         return "wait", "clock", f"Provisoire, SIM à {clock(call.not_before)}", "La simulation est retentée seule."
+    if call is not None and gathers(call):
+        return (
+            "plan",
+            "clock",
+            f"Provisoire, SIM à {clock(call.not_before)}",
+            "Les changements qui se suivent font une seule simulation.",
+        )
     if call is not None:
         return "run", "loader-2", "Provisoire, SIM en cours", ""
     if rights is None or rights.status == RightsStatus.UNDETERMINED:
@@ -366,4 +374,7 @@ def call_details(stay: Stay) -> dict[int, str]:
     for engagement in Engagement.objects.filter(stay=stay):
         given_up = ", annulé depuis" if engagement.status == EngagementStatus.CANCELLED else ""
         found[engagement.call_id] = f"{euros(engagement.amount)} engagés sous le n° {engagement.number}{given_up}."
+    for call_id, events in fired_by(stay).items():
+        if gathered := words_of(events):
+            found[call_id] = f"{found.get(call_id, '')} {gathered}".strip()
     return found

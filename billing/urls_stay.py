@@ -9,6 +9,7 @@ urlpatterns = [
     path("facturation/sejour/<str:iep>/reste/", views_stay.stay_estimate, name="stay-estimate"),
     path("facturation/sejour/<str:iep>/factures/", views_stay.stay_invoices, name="stay-invoices"),
     path("facturation/sejour/<str:iep>/actes/", views_stay.stay_activity, name="stay-activity"),
+    path("facturation/sejour/<str:iep>/simuler/", views_stay.simulate_now, name="simulate-now"),
     path("facturation/sejour/<str:iep>/avis-tiers-payant/", views_stay.third_party_notice, name="third-party-notice"),
     path("facturation/tarif/<slug:code>/", views_stay.request_price, name="request-price"),
 ]

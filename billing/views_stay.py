@@ -13,18 +13,20 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from admissions.forms import DayField, ServiceForm
+from admissions.models import Stay
 from admissions.querysets import care_date, third_party_payment_refused
 from admissions.views.common import actor, creation_key, stay_or_404
 from admissions.views.stays import stay_context
-from billing import services
+from billing import services, simulations
 from billing.models import TariffItem
 from billing.rules.split import NotDecided
+from billing.simulations import waits_for_more
 from billing.stay_money import estimate_of, invoices_of, waiting_of
 from billing.tariffs import TariffBook
 from gap.templatetags.gap_format import euros
@@ -37,7 +39,22 @@ ZERO = Decimal("0.00")
 def stay_estimate(request: HttpRequest, iep: str) -> HttpResponse:
     """The panel «Reste au patient» of an admission."""
     stay = stay_or_404(request, iep)
-    return render(request, "billing/stay_estimate.html", {"stay": stay, "estimate": estimate_of(stay)})
+    return _estimate(request, stay)
+
+
+def _estimate(request: HttpRequest, stay: Stay) -> HttpResponse:
+    shown = estimate_of(stay)
+    may_hasten = shown.provisional and request.user.may(Action.READ_CARD) and waits_for_more(stay)  # type: ignore[union-attr]
+    return render(request, "billing/stay_estimate.html", {"stay": stay, "estimate": shown, "may_hasten": may_hasten})
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def simulate_now(request: HttpRequest, iep: str) -> HttpResponse:
+    """A patient waits for the figures: the simulation that gathers changes leaves at once."""
+    stay = stay_or_404(request, iep)
+    simulations.simulate_now(stay.pk)
+    return _estimate(request, stay)
 
 
 @needs(Action.SEE_DOSSIER)

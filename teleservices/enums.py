@@ -75,3 +75,11 @@ class Recipient(models.TextChoices):
 
     VENDOR = "vendor", "éditeur"
     AMC = "amc", "organisme"
+
+
+class LimitName(models.TextChoices):
+    """Delays and caps that a référent may change, each with its unit."""
+
+    SIMULATIONS = "simulations_per_stay", "simulations au plus pour un séjour"
+    SIMULATION_MERGE = "simulation_merge_s", "changements regroupés avant une simulation (s)"
+    ALIGNMENT = "alignment_show_after_s", "régimes différents, montrés après (s)"

@@ -122,7 +122,8 @@ def plan(
         not_before=not_before or now,
         follows=follows,
     )
-    if lane == Lane.INTERACTIVE:
+    # Planned for later, the sweeper finds it when its time comes.
+    if lane == Lane.INTERACTIVE and call.not_before <= now:
         transaction.on_commit(lambda: wake_call(call))
     return call
 
@@ -158,13 +159,29 @@ def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
         plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)
 
 
-def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None) -> int:
+def hasten(stay_id: int, operation: Operation) -> int:
+    """What was planned for later and never left, leaves now. Needs the stay's lock. Returns how many."""
+    now = timezone.now()
+    waiting = TeleserviceCall.objects.select_for_update().filter(
+        stay=stay_id, operation=operation, status=CallStatus.PLANNED, attempts_count=0, not_before__gt=now
+    )
+    calls = list(waiting)
+    for call in calls:
+        call.not_before = now
+        call.save(update_fields=["not_before"])
+        transaction.on_commit(partial(wake_call, call))
+    return len(calls)
+
+
+def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None, operation: Operation | None = None) -> int:
     """End the calls of which nothing ever left. One whose outcome is unknown stays: the other side may hold it."""
     calls = TeleserviceCall.objects.filter(
         stay=stay, status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]
     ).exclude(operation=Operation.DEL)
     if coverage:
         calls = calls.filter(coverage=coverage)
+    if operation:
+        calls = calls.filter(operation=operation)
     return calls.update(status=CallStatus.CANCELLED, cause=cause, finished_at=timezone.now(), claimed_until=None)
 
 

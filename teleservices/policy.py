@@ -125,6 +125,12 @@ def stopped(call: TeleserviceCall, cause: str, was_in_doubt: bool, now: datetime
     call.save()
 
 
+def hold(call: TeleserviceCall, cause: str) -> None:
+    """A limit of ours is reached: the call waits for a référent. Nothing of it has left."""
+    call.status, call.cause = CallStatus.NEEDS_REFERENT, cause[:60]
+    call.save(update_fields=["status", "cause"])
+
+
 def pointless(call: TeleserviceCall, cause: str, now: datetime) -> None:
     """The question lost its object before it left."""
     call.status, call.cause, call.finished_at, call.claimed_until = CallStatus.CANCELLED, cause[:60], now, None

@@ -1,4 +1,4 @@
-"""Reference data of the calls: return codes, retry policies and limits of channels, from the project's own files."""
+"""Reference data of the calls: return codes, retry policies, limits and channels, from the project's own files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from teleservices.models import ChannelRule, RetryPolicy, ReturnCode
+from teleservices.models import CallLimit, ChannelRule, RetryPolicy, ReturnCode
 
 DATA = Path(__file__).parent / "data"
 SINCE = date(2020, 1, 1)
@@ -20,6 +20,8 @@ def load_missing(**_signal: Any) -> None:
         ReturnCode.objects.bulk_create(_return_codes())
     known = set(RetryPolicy.objects.values_list("cause", flat=True))
     RetryPolicy.objects.bulk_create(policy for policy in _retry_policies() if policy.cause not in known)
+    limited = set(CallLimit.objects.values_list("name", flat=True))
+    CallLimit.objects.bulk_create(limit for limit in _call_limits() if limit.name not in limited)
     if not ChannelRule.objects.exists():
         ChannelRule.objects.bulk_create(_channel_rules())
 
@@ -61,6 +63,10 @@ def _retry_policies() -> list[RetryPolicy]:
         )
         for row in _rows("retry_policies.csv")
     ]
+
+
+def _call_limits() -> list[CallLimit]:
+    return [CallLimit(name=row["name"], value=int(row["value"]), valid_from=SINCE) for row in _rows("call_limits.csv")]
 
 
 def _channel_rules() -> list[ChannelRule]:

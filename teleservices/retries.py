@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from teleservices.models import RetryPolicy
 from teleservices.rules.backoff import Backoff, delay
+from teleservices.ruling import in_force
 
 
 def retry_policy(cause: str) -> RetryPolicy:
-    return RetryPolicy.objects.get(cause=cause, valid_until__isnull=True)
+    return in_force(RetryPolicy).get(cause=cause)
 
 
 def pause(cause: str, attempt: int) -> timedelta:

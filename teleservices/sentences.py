@@ -31,6 +31,7 @@ CAUSES: Final = {
     "tls_incompatible": "la liaison sécurisée avec l’organisme est impossible",
     "address_not_https": "l’adresse de l’organisme n’est pas sécurisée",
     "invalid_request": "notre message n’est pas conforme au contrat",
+    "too_many_simulations": "le séjour a atteint le nombre de simulations permis",
 }
 
 #: What a try met on the wire, for who looks after the liaison. The others are answers that cannot be read.
@@ -74,6 +75,7 @@ HELD_BACK: Final = {
 
 POINTLESS: Final = {
     "stay_cancelled": "Le séjour a été annulé : la question n’a plus d’objet.",
+    "stay_discharged": "Le patient est sorti : la simulation laisse la place à l’engagement.",
     "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",
     "nir_missing": "Le NIR est inconnu : l’organisme ne peut pas chercher le patient.",
     "price_not_decided": "Le prix du séjour n’est pas encore décidé : il n’y avait rien à demander.",

@@ -53,6 +53,10 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
         "Notre message ne respecte pas le contrat",
         "Donnée du dossier hors format, ou défaut du logiciel : signalez-le à l’éditeur, corrigez, puis relancez.",
     ),
+    "too_many_simulations": (
+        "Trop de simulations pour un même séjour",
+        "Le suivi du séjour dit ce qui les déclenche. Voyez si c’est normal, puis relancez : une de plus part.",
+    ),
 }
 
 

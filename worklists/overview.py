@@ -135,7 +135,7 @@ _WHO: Final[dict[str, tuple[str, str, str]]] = {
     Family.CONFIGURATION: ("parametrage", "you", "Au référent"),
     Family.PRESCRIPTION_DATE: ("dates-de-prescription", "you", "Au référent"),
     Family.UNKNOWN_CODE: ("codes-inconnus", "you", "Au référent"),
-    Family.AMO_MISMATCH: ("regimes-a-aligner", "sys", "Le système relance"),
+    Family.AMO_MISMATCH: ("regimes-en-attente", "sys", "Le système relance"),
     Family.UNAVAILABLE: ("organismes-indisponibles", "sys", "Le système relance"),
     Family.ANOMALY: ("anomalies-a-signaler", "sys", "Chez l’éditeur"),
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Coalesce, Concat, TruncDate
+from django.db.models import DurationField, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Concat, Now, TruncDate
 from django.utils import timezone
 
 from admissions.enums import EXTERNAL_KINDS, CoverageKind, StayKind, StayStatus
@@ -19,9 +20,10 @@ from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from gap.constants import Constant, constants
 from teleservices.anomalies import with_dossiers
-from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Disposition, Family
+from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Disposition, Family, LimitName
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
-from teleservices.models import Anomaly, RetryPolicy, ReturnCode, TeleserviceCall
+from teleservices.models import Anomaly, CallLimit, RetryPolicy, ReturnCode, TeleserviceCall
+from teleservices.ruling import in_force
 
 # The norm expects an ARL within a day of the deposit of the lot.
 ARL_EXPECTED_AFTER: Final = timedelta(hours=24)
@@ -68,11 +70,7 @@ def settings_to_look_at(establishment_id: int) -> QuerySet[TeleserviceCall]:
 def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
     """Planned longer ago than the policy of their cause lets a call wait unseen. One query."""
     now = timezone.now()
-    shown = dict(
-        RetryPolicy.objects.filter(valid_until__isnull=True, cause__in={*causes, default}).values_list(
-            "cause", "show_after_s"
-        )
-    )
+    shown = dict(in_force(RetryPolicy).filter(cause__in={*causes, default}).values_list("cause", "show_after_s"))
     condition = Q()
     for cause in causes:
         if cause in shown and cause != default:
@@ -109,6 +107,27 @@ def at_a_standstill(establishment_id: int) -> QuerySet[TeleserviceCall]:
 
 def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
     return calls_of(establishment_id).filter(status=Constant(CallStatus.NEEDS_REFERENT))
+
+
+def regimes_apart(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    """Refused because the AMC knows another regime: the AMO's rights will change, or not."""
+    return refused(establishment_id, Disposition.WAIT_ALIGNMENT)
+
+
+def regimes_waiting(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return regimes_apart(establishment_id).filter(finished_at__gte=_aligned_before())
+
+
+def regimes_too_long_apart(establishment_id: int) -> QuerySet[TeleserviceCall]:
+    return regimes_apart(establishment_id).filter(finished_at__lt=_aligned_before())
+
+
+def _aligned_before() -> Combinable:
+    """Since before this instant, alignment is late. Read in the same query: these lists are counted on every home."""
+    seconds = in_force(CallLimit).filter(name=LimitName.ALIGNMENT).values("value")[:1]
+    return Now() - Func(
+        Subquery(seconds), template="make_interval(secs => %(expressions)s)", output_field=DurationField()
+    )
 
 
 def anomalies(establishment_id: int, *states: AnomalyState) -> QuerySet[Anomaly]:

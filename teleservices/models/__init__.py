@@ -1,12 +1,13 @@
 from teleservices.models.anomalies import Anomaly, AnomalyStep
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
-from teleservices.models.catalogue import RetryPolicy, ReturnCode
+from teleservices.models.catalogue import CallLimit, RetryPolicy, ReturnCode
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
 
 __all__ = [
     "OPERATIONS",
     "Anomaly",
     "AnomalyStep",
+    "CallLimit",
     "ChannelRule",
     "Circuit",
     "MaintenanceWindow",

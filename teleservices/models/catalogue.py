@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
-from teleservices.enums import Disposition, Family
+from teleservices.enums import Disposition, Family, LimitName
 
 
-class ReturnCode(models.Model):
+class Dated(models.Model):
+    """A version of a rule: in force from a day to another, both included; who wrote it, and when."""
+
+    valid_from = models.DateField("valable du")
+    valid_until = models.DateField("au", null=True, blank=True)
+    changed_at = models.DateTimeField("écrit le", default=timezone.now, editable=False)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", editable=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class ReturnCode(Dated):
     """One business return code and what is done of it (data file teleservices/data/return_codes.csv)."""
 
     code = models.CharField("code", max_length=20)
@@ -21,8 +37,6 @@ class ReturnCode(models.Model):
     rearm_on = models.CharField("réarmé par", max_length=40, blank=True)
     label = models.CharField("libellé", max_length=200)
     agent_message = models.CharField("ce que lit l’agent", max_length=300)
-    valid_from = models.DateField("valable du")
-    valid_until = models.DateField("au", null=True, blank=True)
     source = models.CharField("source", max_length=200)
 
     class Meta:
@@ -38,7 +52,7 @@ class ReturnCode(models.Model):
         return self.code
 
 
-class RetryPolicy(models.Model):
+class RetryPolicy(Dated):
     """When to try again, for one family of causes: first delay, factor, cap, and the age that shows it to a person."""
 
     cause = models.CharField("cause", max_length=30)
@@ -47,8 +61,6 @@ class RetryPolicy(models.Model):
     cap_s = models.PositiveIntegerField("délai maximal (s)")
     jitter_percent = models.PositiveSmallIntegerField("dispersion (%)")
     show_after_s = models.PositiveIntegerField("montré après (s)")
-    valid_from = models.DateField("valable du")
-    valid_until = models.DateField("au", null=True, blank=True)
 
     class Meta:
         verbose_name = "règle de nouvel essai"
@@ -58,8 +70,31 @@ class RetryPolicy(models.Model):
             models.UniqueConstraint(
                 fields=["cause"], condition=Q(valid_until__isnull=True), name="one_retry_policy_in_force"
             ),
+            models.UniqueConstraint(fields=["cause", "valid_from"], name="one_retry_policy_a_date"),
             models.CheckConstraint(condition=Q(cap_s__gte=F("first_delay_s")), name="retry_cap_above_first_delay"),
         ]
 
     def __str__(self) -> str:
         return self.cause
+
+
+class CallLimit(Dated):
+    """A delay or a cap of the calls (data file teleservices/data/call_limits.csv)."""
+
+    name = models.CharField("limite", max_length=30, choices=LimitName.choices)
+    value = models.PositiveIntegerField("valeur")
+
+    class Meta:
+        verbose_name = "limite des appels"
+        verbose_name_plural = "limites des appels"
+        ordering = ["name", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "valid_from"], name="one_call_limit_a_date"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(valid_until__isnull=True), name="one_call_limit_in_force"
+            ),
+            models.CheckConstraint(condition=Q(value__gte=1), name="a_call_limit_lets_something_through"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

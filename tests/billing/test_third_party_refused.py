@@ -19,7 +19,7 @@ from admissions.services import stays
 from billing.enums import Payer
 from billing.stay_money import estimate_of
 from teleservices.enums import CallStatus
-from tests.chain import settle
+from tests.chain import hasten, settle
 from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, UnitFactory
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +103,7 @@ def test_what_the_amc_had_announced_holds_no_more(simulator, refused) -> None:
     simulator.control("POST", "/scenario", {"amc": AMC, "operation": "SIM", "behaviour": "code:RC20"})
     stays.add_request(refused.pk, "CHP", timezone.localdate() - timedelta(days=2), SYSTEM)
     settle()
+    hasten()
     assert estimate_of(refused).amc == 0
 
 

@@ -16,7 +16,7 @@ from admissions.services import stays
 from billing.enums import EngagementStatus, InvoiceStatus, Payer
 from teleservices.enums import CallStatus
 from teleservices.models import TeleserviceCall
-from tests.chain import settle
+from tests.chain import hasten, settle
 from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, UnitFactory
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +58,7 @@ def test_a_stay_goes_from_preadmission_to_its_invoices_without_a_button(patient)
     assert estimate.total == estimate.amo_share + estimate.amc_share + estimate.patient_share
     stays.add_request(stay.pk, RequestCode.SINGLE_ROOM, timezone.localdate() - timedelta(days=2), SYSTEM)
     settle()
+    hasten()
     assert stay.estimates.count() == 2
     assert stay.estimates.first().patient_share > estimate.patient_share
     stays.discharge(stay.pk, timezone.now(), DischargeMode.HOME, SYSTEM)

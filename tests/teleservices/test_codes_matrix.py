@@ -177,6 +177,9 @@ def waits_for_the_amo(code: str, operation: str, answers) -> None:
     stay = drive(operation)
     call = the_call(stay, operation, code)
     assert (call.status, call.disposition) == (CallStatus.REFUSED, Disposition.WAIT_ALIGNMENT)
+    assert lists_of(stay) == {"regimes-en-attente"}
+    # After a month, a référent is shown it.
+    TeleserviceCall.objects.filter(pk=call.pk).update(finished_at=timezone.now() - timedelta(days=31))
     assert lists_of(stay) == {"regimes-a-aligner"}
     answers()
     fund = DebtorFactory(kind="AMO", amc_number="", amo_regime="02", amo_fund="351", amo_centre="0000")

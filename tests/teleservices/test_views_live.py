@@ -22,7 +22,7 @@ from billing.services import record_payment
 from teleservices.enums import CallStatus, Disposition
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
-from tests.chain import settle
+from tests.chain import hasten, settle
 from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, StayFactory, UnitFactory
 
 pytestmark = pytest.mark.django_db
@@ -255,6 +255,7 @@ def test_a_whole_stay_is_told_on_one_timeline(desk, simulator, stay, person) -> 
     settle()
     stays.add_request(stay.pk, RequestCode.SINGLE_ROOM, timezone.localdate() - dt.timedelta(days=2), SYSTEM)
     settle()
+    hasten()
     stays.discharge(stay.pk, timezone.now(), DischargeMode.HOME, SYSTEM)
     settle()
     invoice = stay.invoices.get(payer="PATIENT")

@@ -143,6 +143,11 @@ def a_refusal(disposition: str, family: str, code: str = "RC14", stay: Stay | No
     return call
 
 
+def regimes_long_apart():
+    """An AMC that has known another regime for longer than alignment takes."""
+    return a_refusal(Disposition.WAIT_ALIGNMENT, Family.AMO_MISMATCH, "RC21", finished_at=ago(days=40))
+
+
 def an_anomaly(state: str = AnomalyState.TO_REPORT, **fields: Any) -> Anomaly:
     """An anomaly with one dossier."""
     anomaly = anomalies.notice(a_refusal(Disposition.ESCALATE, Family.ANOMALY, "RC06", **fields))
@@ -312,6 +317,7 @@ def everything() -> None:
     for family, (disposition, code) in FAMILIES.items():
         a_refusal(disposition, family, code)
     an_anomaly(AnomalyState.REPORTED)
+    regimes_long_apart()
     a_waiting_call()
     a_call(status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, at=ago(hours=3))
     a_call(status=CallStatus.NEEDS_REFERENT, cause="idb_url_missing")

@@ -57,7 +57,7 @@ EXPECTED = {
     "RC03": "anomalies-a-signaler",
     "RC13": "parametrage",
     "RC15": "patients-a-prevenir",
-    "RC21": "regimes-a-aligner",
+    "RC21": "regimes-en-attente",
     "RC22": "numeros-adherent",
     "RC23": "dates-de-prescription",
     "RC24": "organismes-indisponibles",

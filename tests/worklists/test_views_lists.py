@@ -113,6 +113,7 @@ def _more(slug: str) -> None:
         "fichiers-en-quarantaine": lambda: scene.a_file(status=FileStatus.QUARANTINED),
         "appels-immobiles": lambda: scene.a_call(not_before=scene.ago(hours=1)),
         "evenements-en-echec": scene.a_failed_delivery,
+        "regimes-a-aligner": scene.regimes_long_apart,
         "anomalies-a-signaler": scene.an_anomaly,
         "anomalies-signalees": lambda: scene.an_anomaly("reported"),
         "associations-a-valider": lambda: AssociationFactory(status=AssociationStatus.TO_VALIDATE),
