@@ -19,6 +19,15 @@ _NAV = (
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
     ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
 )
+# Pages that belong to another part than their namespace.
+_ELSEWHERE = {
+    "home": "home",
+    "supervision": "supervision",
+    "rules": "supervision",
+    "perimeter": "supervision",
+    "third-party-notice": "admissions",
+    "stay-activity": "admissions",
+}
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
@@ -29,7 +38,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
     here = match.namespace if match else ""
     page = (match.url_name or "") if match else ""
-    current = page if page in ("home", "supervision") else "exchanges" if page.startswith("exchange") else here
+    current = _ELSEWHERE.get(page, "exchanges" if page.startswith("exchange") else here)
     nav = [
         {"label": label, "url": reverse(name), "current": current == section}
         for label, name, action, section in _NAV

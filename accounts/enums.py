@@ -30,6 +30,7 @@ class Action(StrEnum):
     SEE_DEBTORS = "see_debtors"
     VALIDATE_ASSOCIATION = "validate_association"
     TREAT_ANOMALY = "treat_anomaly"
+    CHANGE_RULES = "change_rules"
     SEE_INVOICES = "see_invoices"
     CORRECT_INVOICE = "correct_invoice"
     SEE_EXCHANGES = "see_exchanges"
@@ -55,6 +56,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.SEE_DEBTORS: _EVERYONE,
     Action.VALIDATE_ASSOCIATION: frozenset({Role.REFERENT}),
     Action.TREAT_ANOMALY: frozenset({Role.REFERENT}),
+    Action.CHANGE_RULES: frozenset({Role.REFERENT}),
     Action.SEE_INVOICES: _MONEY,
     Action.CORRECT_INVOICE: frozenset({Role.BILLING}),
     Action.SEE_EXCHANGES: frozenset({Role.BILLING, Role.REFERENT, Role.ADMINISTRATOR}),

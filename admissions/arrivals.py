@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from admissions.enums import CoverageKind, IdentityStatus, RightsStatus, StayStatus
+from admissions.enums import OUTSIDE_ROC, CoverageKind, IdentityStatus, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
 from admissions.presenters import KINDS, nights
 from admissions.querysets import arrivals, care_date
@@ -183,7 +183,9 @@ def missing(
     answers = [rights.get((stay.pk, coverage.pk)) for coverage in coverages if coverage.kind == CoverageKind.AMC]
     if any(answer is None for answer in answers):
         return Missing("Droits AMC demandés", "run", "loader-2")
-    if any(answer and answer.status == RightsStatus.UNDETERMINED and answer.code != "HORS_ROC" for answer in answers):
+    if any(
+        answer and answer.status == RightsStatus.UNDETERMINED and answer.code not in OUTSIDE_ROC for answer in answers
+    ):
         return Missing("Droits AMC indéterminés", "wait", "help-circle")
     if answers and all(answer and answer.status == RightsStatus.CLOSED for answer in answers):
         return REFUSED

@@ -75,6 +75,10 @@ class RightsStatus(models.TextChoices):
     UNDETERMINED = "undetermined", "indéterminés"
 
 
+#: Answers of ours that say that an AMC is out of reach by ROC: not connected, or not yet in the hospital's perimeter.
+OUTSIDE_ROC = ("HORS_ROC", "HORS_PERIMETRE")
+
+
 class EventKind(models.TextChoices):
     """Business events: each is a row, and makes the calls (mission, «the life of a stay»)."""
 
@@ -94,3 +98,4 @@ class EventKind(models.TextChoices):
     PATIENT_CORRECTED = "patient_corrected", "identité corrigée"
     PATIENT_INFORMED = "patient_informed", "patient prévenu"
     ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"
+    PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from admissions.enums import (
+    OUTSIDE_ROC,
     CoverageKind,
     CoverageSource,
     DischargeMode,
@@ -166,7 +167,7 @@ def outcome(kind: str, rights: Rights | None) -> Outcome:
         return Outcome("ok", "circle-check", "Ouverts", reason, rights.answered_at)
     if rights.status == RightsStatus.CLOSED:
         return Outcome("stop", "ban", "Fermés", reason, rights.answered_at)
-    if rights.code == "HORS_ROC":
+    if rights.code in OUTSIDE_ROC:
         return Outcome("sys", "transfer", "Hors ROC", reason, rights.answered_at)
     return Outcome("wait", "help-circle", "Indéterminés", reason, rights.answered_at)
 
@@ -283,6 +284,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
     EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
+    EventKind.PERIMETER_CHANGED: ("settings-automation", "Périmètre ROC changé"),
 }
 _NOW: Final = {RequestCode.SINGLE_ROOM: "Chambre particulière", RequestCode.COMPANION_MEAL: "Repas accompagnant"}
 

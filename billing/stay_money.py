@@ -10,7 +10,7 @@ from typing import Final
 from django.db.models import Q
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, OUTSIDE_ROC, CoverageKind, RightsStatus, StayStatus
 from admissions.events import Actor
 from admissions.models import Coverage, Rights, Stay
 from admissions.presenters import Entry, french
@@ -351,7 +351,7 @@ def upcoming_steps(stay: Stay) -> list[Upcoming]:
     if coverage is None:
         return []
     rights = latest_rights(stay.pk, coverage.pk)
-    if rights and (rights.status == RightsStatus.CLOSED or rights.code == "HORS_ROC"):
+    if rights and (rights.status == RightsStatus.CLOSED or rights.code in OUTSIDE_ROC):
         return []
     steps = []
     if stay.status == StayStatus.PREADMITTED and stay.kind not in EXTERNAL_KINDS:

@@ -21,13 +21,13 @@ from admissions.errors import Refused
 from admissions.forms import DayField, ServiceForm
 from admissions.models import Stay
 from admissions.querysets import care_date, third_party_payment_refused
-from admissions.views.common import actor, creation_key, stay_or_404
+from admissions.views.common import ACTED, actor, creation_key, stay_or_404
 from admissions.views.stays import stay_context
 from billing import services, simulations
 from billing.models import TariffItem
 from billing.rules.split import NotDecided
 from billing.simulations import waits_for_more
-from billing.stay_money import estimate_of, invoices_of, waiting_of
+from billing.stay_money import ShownEstimate, estimate_of, invoices_of, waiting_of
 from billing.tariffs import TariffBook
 from gap.templatetags.gap_format import euros
 
@@ -39,13 +39,14 @@ ZERO = Decimal("0.00")
 def stay_estimate(request: HttpRequest, iep: str) -> HttpResponse:
     """The panel «Reste au patient» of an admission."""
     stay = stay_or_404(request, iep)
-    return _estimate(request, stay)
-
-
-def _estimate(request: HttpRequest, stay: Stay) -> HttpResponse:
     shown = estimate_of(stay)
-    may_hasten = shown.provisional and request.user.may(Action.READ_CARD) and waits_for_more(stay)  # type: ignore[union-attr]
-    return render(request, "billing/stay_estimate.html", {"stay": stay, "estimate": shown, "may_hasten": may_hasten})
+    context = {"stay": stay, "estimate": shown, "may_hasten": _may_hasten(request, stay, shown)}
+    return render(request, "billing/stay_estimate.html", context)
+
+
+def _may_hasten(request: HttpRequest, stay: Stay, shown: ShownEstimate) -> bool:
+    user: Any = request.user
+    return shown.provisional and user.may(Action.READ_CARD) and waits_for_more(stay)
 
 
 @needs(Action.READ_CARD)
@@ -54,7 +55,7 @@ def simulate_now(request: HttpRequest, iep: str) -> HttpResponse:
     """A patient waits for the figures: the simulation that gathers changes leaves at once."""
     stay = stay_or_404(request, iep)
     simulations.simulate_now(stay.pk)
-    return _estimate(request, stay)
+    return HttpResponse(status=204, headers={"HX-Trigger": ACTED})
 
 
 @needs(Action.SEE_DOSSIER)
@@ -83,7 +84,8 @@ def stay_invoices(request: HttpRequest, iep: str) -> HttpResponse:
         "may_open": request.user.may(Action.SEE_INVOICES),  # type: ignore[union-attr]
     }
     if bill is None:
-        context |= {"estimate": estimate_of(stay), "waits": waiting_of(stay)}
+        shown = estimate_of(stay)
+        context |= {"estimate": shown, "waits": waiting_of(stay), "may_hasten": _may_hasten(request, stay, shown)}
     return render(request, "billing/stay_invoices.html", context)
 
 

@@ -180,6 +180,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"queue": "batch"},
     },
+    "perimeters": {
+        "task": "teleservices.tasks.apply_perimeters",
+        "schedule": 60,
+        "options": {"queue": "batch"},
+    },
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},

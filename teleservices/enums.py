@@ -83,3 +83,17 @@ class LimitName(models.TextChoices):
     SIMULATIONS = "simulations_per_stay", "simulations au plus pour un séjour"
     SIMULATION_MERGE = "simulation_merge_s", "changements regroupés avant une simulation (s)"
     ALIGNMENT = "alignment_show_after_s", "régimes différents, montrés après (s)"
+
+
+class PerimeterMode(models.TextChoices):
+    """Steps of the ramp-up, from the narrowest."""
+
+    CLOSED = "closed", "fermé"
+    MIRROR = "mirror", "surveillance, AMC miroir seule"
+    CIRCLE = "circle", "cercle de confiance"
+    ALL = "all", "tous les organismes"
+
+
+class Circle(models.TextChoices):
+    MIRROR = "mirror", "AMC miroir"
+    TRUST = "trust", "cercle de confiance"

@@ -14,7 +14,7 @@ from admissions.events import wake
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from gap.constants import constants
-from teleservices import handlers, rights
+from teleservices import handlers, perimeter, rights
 from teleservices.enums import OPEN, CallStatus, Disposition, Lane
 from teleservices.gates import channel_of
 from teleservices.messages import Operation
@@ -31,9 +31,10 @@ _RIGHTS_EVENTS = {
     EventKind.PATIENT_CORRECTED,
     EventKind.RIGHTS_ASKED_AGAIN,
     EventKind.ANOMALY_SOLVED,
+    EventKind.PERIMETER_CHANGED,
 }
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
-_OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED}
+_OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED, EventKind.PERIMETER_CHANGED}
 # Events after which what was asked of a payer is no longer what would be asked now.
 _NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED}
 # Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
@@ -61,20 +62,16 @@ def plan_calls(event: AdmissionEvent) -> None:
 def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
     """Directory if its answer is old, then IDB if its answer is; nothing when both are fresh, unless forced."""
     now = timezone.now()
+    if not perimeter.includes(stay, coverage.debtor_id):
+        cancel_unsent(stay, "outside_perimeter", coverage)
+        _not_by_roc(stay, coverage, "HORS_PERIMETRE", now)
+        return None
     entry = rights.entry_for(stay, coverage)
     if not rights.entry_is_fresh(entry, now):
         return plan(stay, coverage, Operation.DIRECTORY, event)
     assert entry is not None
     if not entry.found:
-        last = latest_rights(stay.pk, coverage.pk)
-        if last is None or last.code != "HORS_ROC":
-            rights.rights_undetermined(
-                stay,
-                coverage.pk,
-                "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
-                code="HORS_ROC",
-                at=entry.answered_at,
-            )
+        _not_by_roc(stay, coverage, "HORS_ROC", entry.answered_at)
         return None
     last = latest_rights(stay.pk, coverage.pk)
     if last is not None and last.status == RightsStatus.CLOSED and last.care_date == care_date(stay):
@@ -83,6 +80,20 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
     if not force and rights.rights_are_fresh(last, stay, now):
         return None
     return plan(stay, coverage, Operation.IDB, event)
+
+
+_NOT_BY_ROC = {
+    "HORS_ROC": "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
+    "HORS_PERIMETRE": "Cet organisme n’est pas encore dans le périmètre ROC de l’établissement : circuit hors ROC.",
+}
+
+
+def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime) -> None:
+    """Say once that the stay goes the way of before."""
+    last = latest_rights(stay.pk, coverage.pk)
+    if last is None or last.code != code:
+        at = max(at, last.answered_at) if last else at
+        rights.rights_undetermined(stay, coverage.pk, _NOT_BY_ROC[code], code=code, at=at)
 
 
 def plan(

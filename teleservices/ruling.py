@@ -15,10 +15,12 @@ from django.utils import timezone
 from accounts.models import User
 from admissions.errors import Refused
 from gap.locks import hold_for_transaction
-from teleservices.enums import LimitName
-from teleservices.models import CallLimit, RetryPolicy
+from teleservices.enums import LimitName, PerimeterMode
+from teleservices.models import CallLimit, Perimeter, RetryPolicy
 from teleservices.models.catalogue import Dated
 
+#: Before anything was written here.
+FIRST_DAY = date(2020, 1, 1)
 Rule = TypeVar("Rule", bound=Dated)
 
 
@@ -42,6 +44,17 @@ def change_limit(user: User | None, name: LimitName, value: int, since: date) ->
 def change_retry(user: User | None, cause: str, since: date, **values: Any) -> RetryPolicy:
     """New delays for a cause from a day on. Raises Refused as `change_limit` does, or for a cause nobody knows."""
     return _change(RetryPolicy, {"cause": cause}, values, user, since)
+
+
+@transaction.atomic
+def change_perimeter(user: User, establishment_id: int, domain: str, mode: str, since: date) -> Perimeter:
+    """A new mode of a domain from a day on; its first, if nothing was ever decided. Raises Refused as `change_limit`."""
+    hold_for_transaction("call_rules", wait=True)
+    key = {"establishment_id": establishment_id, "domain": domain}
+    if not Perimeter.objects.filter(**key).exists():
+        # Until then it was open to all: the day before is told as it was.
+        Perimeter.objects.create(**key, mode=PerimeterMode.ALL, valid_from=FIRST_DAY, applied_at=timezone.now())
+    return _change(Perimeter, key, {"mode": mode, "applied_at": None}, user, since)
 
 
 @transaction.atomic

@@ -59,6 +59,22 @@ def failure_words(cause: str) -> str:
     return FAILURES.get(cause, "réponse illisible")
 
 
+#: Causes of a new try, as a list or a rule names them.
+RETRIED: Final = {
+    "unavailable": "Organisme indisponible",
+    "not_sent": "Organisme injoignable, rien n’est parti",
+    "circuit_open": "Organisme en panne, appels suspendus",
+    "maintenance": "Maintenance annoncée",
+    "lost": "Parti, réponse perdue",
+    "invalid": "Réponse illisible",
+    "apply_failed": "Réponse reçue, pas encore prise en compte",
+}
+
+
+def retry_words(cause: str) -> str:
+    return RETRIED.get(cause, cause)
+
+
 #: Why a call is held back for all alike: what happened, the line, what the system does.
 HELD_BACK: Final = {
     "circuit_open": (
@@ -75,8 +91,9 @@ HELD_BACK: Final = {
 
 POINTLESS: Final = {
     "stay_cancelled": "Le séjour a été annulé : la question n’a plus d’objet.",
-    "stay_discharged": "Le patient est sorti : la simulation laisse la place à l’engagement.",
+    "stay_discharged": "Le patient est sorti, la simulation laisse la place à l’engagement.",
     "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",
+    "outside_perimeter": "Cet organisme est sorti du périmètre ROC de l’établissement.",
     "nir_missing": "Le NIR est inconnu : l’organisme ne peut pas chercher le patient.",
     "price_not_decided": "Le prix du séjour n’est pas encore décidé : il n’y avait rien à demander.",
     "nothing_to_bill": "Il n’y a rien à facturer pour l’instant.",

@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from admissions.events import wake
-from teleservices import anomalies, engine
+from teleservices import anomalies, engine, perimeter
 
 
 @shared_task
@@ -29,3 +29,10 @@ def rearm_solved_anomalies() -> None:
     """One turn; another follows at once while there is something to call again."""
     if anomalies.rearm_solved() + anomalies.notice_forgotten():
         wake("teleservices.tasks.rearm_solved_anomalies", queue="batch")
+
+
+@shared_task
+def apply_perimeters() -> None:
+    """One turn; another follows at once while there are stays to tell."""
+    if perimeter.apply_due():
+        wake("teleservices.tasks.apply_perimeters", queue="batch")

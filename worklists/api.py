@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts.api import ClientViewSet
 from accounts.enums import Scope
 from gap.lists import COUNTED
+from worklists import marks
 from worklists.enums import Step
 from worklists.listing import attribute, counters
 from worklists.models import Assignment
@@ -82,7 +83,9 @@ class WorklistViewSet(ClientViewSet):
         worklist = all_worklists().get(slug)
         if worklist is None:
             raise NotFound("Cette liste n’existe pas.")
-        lines = worklist.kind.adorn(worklist.select(self.client.establishment_id)).order_by(worklist.since, "pk")
+        lines = worklist.kind.adorn(marks.lines_of(worklist, self.client.establishment_id)).order_by(
+            worklist.since, "pk"
+        )
         page = list(self.paginate_queryset(lines) or [])
         taken = {
             row.object_id: row.assignee.short_name

@@ -14,3 +14,12 @@ class Step(models.TextChoices):
     RECOVERY = "recovery", "Recouvrement"
     REFERENCE = "reference", "Cartes et débiteurs"
     TECHNICAL = "technical", "Technique"
+
+
+class Awaited(models.TextChoices):
+    """Events of a stay for which a line may be put aside; the values are those of admissions.enums.EventKind."""
+
+    ADMISSION = "stay_admitted", "l’admission"
+    DISCHARGE = "stay_discharged", "la sortie"
+    COVERAGE = "coverage_changed", "une autre couverture"
+    IDENTITY = "patient_corrected", "une identité corrigée"

@@ -14,11 +14,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from admissions.enums import Domain
+from teleservices.messages import Operation
 from worklists.models import Assignment
 from worklists.registry import Worklist
 
 _NINE: Final = re.compile(r"[0-9]{9}")
 AGES: Final = {"1": "plus d’un jour", "7": "plus de 7 jours", "10": "plus de 10 jours", "30": "plus de 30 jours"}
+_OPERATIONS: Final = tuple(str(operation) for operation in Operation)
 MINE, NOBODY = "moi", "personne"
 
 
@@ -40,8 +42,11 @@ class ListFilter:
     assignee: str
     debtor: int | None
     domain: str
+    operation: str
     age: str
     group: str | None
+    #: The lines put aside, in the place of those that ask for somebody.
+    aside: bool
     sort: str
 
     @classmethod
@@ -58,8 +63,10 @@ class ListFilter:
             assignee=assignee if assignee in (MINE, NOBODY) or _number(assignee) else "",
             debtor=_number(query.get("amc", "")) if kind.debtor else None,
             domain=query.get("domaine", "") if kind.domain and query.get("domaine") in Domain.values else "",
+            operation=query.get("service", "") if kind.operation and query.get("service") in _OPERATIONS else "",
             age=query.get("depuis", "") if query.get("depuis") in AGES else "",
             group=group[:200] if group is not None else None,
+            aside=query.get("pause") == "oui",
             sort=sort if sort.removeprefix("-") in known else worklist.first,
         )
 
@@ -71,6 +78,8 @@ class ListFilter:
             lines = lines.filter(**{kind.debtor: self.debtor})
         if self.domain:
             lines = lines.filter(**{kind.domain: self.domain})
+        if self.operation:
+            lines = lines.filter(**{kind.operation: self.operation})
         if self.age:
             lines = lines.filter(**{f"{self.worklist.since}__lt": timezone.now() - timedelta(days=int(self.age))})
         if self.group is not None and self.worklist.grouping:
@@ -103,7 +112,8 @@ class ListFilter:
 
     @property
     def active(self) -> bool:
-        return bool(self.text or self.assignee or self.debtor or self.domain or self.age or self.group is not None)
+        asked = (self.text, self.assignee, self.debtor, self.domain, self.operation, self.age, self.aside)
+        return any(asked) or self.group is not None
 
     def ages(self) -> list[Choice]:
         return [Choice(value, label, value == self.age) for value, label in AGES.items()]
@@ -112,6 +122,10 @@ class ListFilter:
         return (
             [Choice(value, value, value == self.domain) for value in Domain.values] if self.worklist.kind.domain else []
         )
+
+    def operations(self) -> list[Choice]:
+        known = _OPERATIONS if self.worklist.kind.operation else ()
+        return [Choice(value, value, value == self.operation) for value in known]
 
 
 def without(query: QueryDict, *names: str) -> str:

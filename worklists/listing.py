@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -13,15 +13,19 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import BigIntegerField, CharField, Count, F, Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import JSONObject
 from django.http import QueryDict
+from django.utils import timezone
 
+from accounts.enums import Action
 from accounts.models import User
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
 from gap.lists import COUNTED, PAGE_SIZE, bounded_count, first_page, page_number, page_of
 from gap.text import unaccented
 from teleservices.models import TeleserviceCall
+from worklists import marks
+from worklists.enums import Awaited
 from worklists.filters import Choice, ListFilter, without
-from worklists.models import Assignment
+from worklists.models import Assignment, LineMark
 from worklists.registry import Column, Counter, Deed, Grouping, Outcome, Worklist, all_worklists
 from worklists.services import deeds_for
 
@@ -48,6 +52,9 @@ class Line:
     label: str
     #: State of the line's own object, where it has one.
     status: str
+    #: What somebody wrote on it, and when it comes back if it is put aside.
+    note: str = ""
+    comes_back: str = ""
 
     @property
     def stay(self) -> Any:
@@ -80,7 +87,7 @@ def counter(worklist: Worklist, establishment_id: int) -> Counter:
     if amount := worklist.kind.amount_column:
         fields["line_amount"] = F(amount)
         wanted["amount"] = Sum("line_amount")
-    lines = worklist.select(establishment_id).order_by().annotate(**fields).values("pk", *fields)
+    lines = marks.lines_of(worklist, establishment_id).order_by().annotate(**fields).values("pk", *fields)
     found = lines[: COUNTED + 1].aggregate(**wanted)
     return Counter(worklist, found["count"], found["oldest"], found.get("amount"))
 
@@ -101,7 +108,11 @@ def adorned(worklist: Worklist, rows: QuerySet[Any]) -> QuerySet[Any]:
     """The rows with what a line shows of them, who has it included (`taken_by`): one query for all."""
     person = {name: f"assignee__{name}" for name in ("pk", "username", "first_name", "last_name")}
     taken = Assignment.objects.filter(worklist=worklist.slug, object_id=OuterRef("pk")).values(who=JSONObject(**person))
-    return worklist.kind.adorn(rows).annotate(taken_by=Subquery(taken[:1]))
+    noted = LineMark.objects.filter(worklist=worklist.slug, object_id=OuterRef("pk"))
+    said = JSONObject(note="note", until="snoozed_until", awaited="snoozed_for")
+    return worklist.kind.adorn(rows).annotate(
+        taken_by=Subquery(taken[:1]), marked=Subquery(noted.values(said=said)[:1])
+    )
 
 
 def lines_of(worklist: Worklist, items: list[Any], user: User) -> list[Line]:
@@ -118,13 +129,23 @@ def lines_of(worklist: Worklist, items: list[Any], user: User) -> list[Line]:
             mine=bool(item.taken_by and item.taken_by["pk"] == user.pk),
             label=kind.label(item),
             status=getattr(item, "status", ""),
+            note=(item.marked or {}).get("note", ""),
+            comes_back=_comes_back(item.marked or {}),
         )
         for item in items
     ]
 
 
+def _comes_back(mark: dict[str, str]) -> str:
+    """« 12/12/2026, ou dès que : la sortie »; empty for a line that was never put aside, or is back by its day."""
+    if not mark.get("until") or (until := date.fromisoformat(mark["until"])) <= timezone.localdate():
+        return ""
+    awaited = f" ou dès {Awaited(mark['awaited']).label}" if mark.get("awaited") else ""
+    return f"{until:%d/%m/%Y}{awaited}"
+
+
 def filtered(worklist: Worklist, asked: ListFilter, user: User) -> QuerySet[Any]:
-    return asked.apply(worklist.select(user.establishment_id or 0), user)
+    return asked.apply(marks.lines_of(worklist, user.establishment_id or 0, aside=asked.aside), user)
 
 
 def list_context(
@@ -156,7 +177,9 @@ def list_context(
         "sort": asked.sort,
         "deeds": deeds_for(worklist, user),
         "query": without(query)[1:],
-        "unfiltered": without(query, "q", "amc", "domaine", "depuis", "affecte", "code", "cause"),
+        "unfiltered": without(query, "q", "amc", "domaine", "service", "depuis", "affecte", "pause", "code", "cause"),
+        "may_write": user.may(Action.ASSIGN_WORK),
+        "awaited": Awaited.choices if worklist.kind.stay else [],
         "outcomes": outcomes,
         "deed": deed,
     }
@@ -173,13 +196,13 @@ def list_context(
 def _first_page(slug: str, ordering: tuple[str, ...]) -> Compiled[Any]:
     """What people look at most: the first page of a list, no filter asked."""
     worklist = all_worklists()[slug]
-    return Compiled(lambda: adorned(worklist, worklist.select(_HERE)).order_by(*ordering)[: PAGE_SIZE + 1])
+    return Compiled(lambda: adorned(worklist, marks.lines_of(worklist, _HERE)).order_by(*ordering)[: PAGE_SIZE + 1])
 
 
 @cache
 def _combinations(slug: str) -> Compiled[Any]:
     worklist = all_worklists()[slug]
-    return Compiled(lambda: _combined(worklist, worklist.select(_HERE)))
+    return Compiled(lambda: _combined(worklist, marks.lines_of(worklist, _HERE)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +224,7 @@ def overview_of(worklist: Worklist, query: QueryDict, user: User) -> Overview:
     if worklist.steady:
         rows = _combinations(worklist.slug).dicts(establishment=here)
     else:
-        rows = list(_combined(worklist, worklist.select(here)))
+        rows = list(_combined(worklist, marks.lines_of(worklist, here)))
     debtors: list[tuple[int, str]] = []
     if kind.debtor:
         found = {row[kind.debtor]: row[f"{kind.debtor}__name"] for row in rows if row[kind.debtor]}

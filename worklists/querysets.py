@@ -10,7 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Concat, Now, TruncDate
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, StayKind, StayStatus
+from admissions.enums import EXTERNAL_KINDS, OUTSIDE_ROC, CoverageKind, StayKind, StayStatus
 from admissions.events import SHOWN_AFTER
 from admissions.models import Coverage, EventDelivery, Rights, Stay
 from admissions.querysets import care_day, day_bounds
@@ -212,7 +212,7 @@ def outside_roc(establishment_id: int) -> QuerySet[Stay]:
         last_code=Subquery(last_code)
     )
     return Stay.objects.filter(
-        Exists(outside.filter(last_code="HORS_ROC")),
+        Exists(outside.filter(last_code__in=OUTSIDE_ROC)),
         ~_BILLED,
         establishment=establishment_id,
         status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED],

@@ -48,8 +48,11 @@ class Kind:
     #: Keys of order that an address may name, and their ORM paths (« depuis » is every list's).
     sorts: Mapping[str, str] = field(default_factory=dict)
     iep: str = ""
+    #: Path of the stay's key, where a line is about a stay.
+    stay: str = ""
     debtor: str = ""
     domain: str = ""
+    operation: str = ""
     #: Attribute of an adorned line that holds euros, and what it is called on the screen.
     amount: str = ""
     amount_label: str = ""
@@ -126,6 +129,8 @@ class Worklist:
     after: str = ""
     #: The system is at it: shown grey on the home page.
     quiet: bool = False
+    #: Screen of the settings that its lines put in question, and its name.
+    settings: tuple[str, str] = ("", "")
     #: What is in it depends on the rows alone, neither on the hour nor on a setting: its SQL is written once.
     steady: bool = False
 

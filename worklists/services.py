@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.db import transaction
@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from accounts.enums import Action
 from accounts.models import User
+from admissions.errors import Refused
+from worklists import marks
 from worklists.models import Assignment
 from worklists.registry import Deed, Outcome, Worklist
 
@@ -83,6 +85,9 @@ _OWN: Final = (
     Deed("affecter", "Me les affecter", "affectés à vous", "user-plus", Action.ASSIGN_WORK, lambda ids, user: [], "a"),
     Deed("liberer", "Libérer", "libérés", "user-x", Action.ASSIGN_WORK, lambda ids, user: []),
     Deed("reprendre", "Reprendre", "repris par vous", "user-check", Action.ASSIGN_WORK, lambda ids, user: []),
+    Deed("noter", "Noter", "notés", "note", Action.ASSIGN_WORK, lambda ids, user: []),
+    Deed("pause", "Mettre en pause", "mis en pause", "player-pause", Action.ASSIGN_WORK, lambda ids, user: []),
+    Deed("reveiller", "Remettre dans la liste", "remis", "player-play", Action.ASSIGN_WORK, lambda ids, user: []),
 )
 
 
@@ -95,14 +100,36 @@ def find_deed(worklist: Worklist, name: str) -> Deed | None:
     return next((deed for deed in (*worklist.deeds, *_OWN) if deed.name == name), None)
 
 
-def perform(worklist: Worklist, deed: Deed, ids: Iterable[int], user: User) -> list[Outcome]:
-    """Do what was asked to at most LINES_AT_ONCE lines. One outcome a line, in the order asked."""
+def perform(
+    worklist: Worklist, deed: Deed, ids: Iterable[int], user: User, said: Mapping[str, str] | None = None
+) -> list[Outcome]:
+    """Do what was asked to at most LINES_AT_ONCE lines. One outcome a line, in the order asked. `said`: the form."""
     asked = list(dict.fromkeys(ids))[:LINES_AT_ONCE]
+    if deed.name in ("noter", "pause", "reveiller"):
+        return _write_on(worklist, deed, asked, user, said or {})
     if deed.name in ("affecter", "reprendre"):
         return assign(worklist, asked, user, take_over=deed.name == "reprendre")
     if deed.name == "liberer":
         return release(worklist, asked, user)
     return carry_out(worklist, deed, asked, user)
+
+
+def _write_on(worklist: Worklist, deed: Deed, ids: list[int], user: User, said: Mapping[str, str]) -> list[Outcome]:
+    """A note, a pause, or the end of one."""
+    present = _present(worklist, ids, user)
+    there = [pk for pk in ids if pk in present]
+    problem = ""
+    if deed.name == "reveiller":
+        marks.wake(worklist, there, user)
+    else:
+        try:
+            marks.write(worklist, there, user, marks.Mark.read(said, pause=deed.name == "pause"))
+        except Refused as refusal:
+            problem = refusal.sentence
+    return [
+        Outcome(pk, present[pk], not problem, problem) if pk in present else Outcome(pk, _ANYBODY, False, _GONE)
+        for pk in ids
+    ]
 
 
 def _present(worklist: Worklist, ids: list[int], user: User) -> dict[int, str]:

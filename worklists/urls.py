@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from worklists import views, views_anomalies, views_fragments, views_home, views_supervision
+from worklists import (
+    views,
+    views_anomalies,
+    views_fragments,
+    views_home,
+    views_perimeter,
+    views_rules,
+    views_supervision,
+)
 
 app_name = "worklists"
 urlpatterns = [
@@ -14,6 +22,14 @@ urlpatterns = [
     path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
     path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
     path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),
+    path("perimetre/", views_perimeter.perimeter_screen, name="perimeter"),
+    path("perimetre/mode/", views_perimeter.move, name="move-perimeter"),
+    path("perimetre/organismes/", views_perimeter.name_amc, name="name-amc"),
+    path("perimetre/organismes/<int:pk>/retirer/", views_perimeter.remove_amc, name="remove-amc"),
+    path("codes/", views.codes, name="codes"),
+    path("regles/", views_rules.rules, name="rules"),
+    path("regles/limites/", views_rules.change_limit, name="change-rule-limit"),
+    path("regles/essais/", views_rules.change_retry, name="change-rule-retry"),
     path("anomalies/<int:pk>/", views_anomalies.anomaly, name="anomaly"),
     path("anomalies/<int:pk>/preuve.zip", views_anomalies.evidence_pack, name="anomaly-evidence"),
     path("listes/", views.index, name="index"),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import needs
 from accounts.enums import Action
 from gap.lists import XLSX_ROWS, bounded_count, export
+from worklists import codes as refusals
 from worklists.enums import Step
 from worklists.filters import ListFilter
 from worklists.listing import adorned, counters, export_columns, export_rows, filtered, list_context
@@ -44,7 +45,25 @@ def index(request: HttpRequest) -> HttpResponse:
         for step, group in groupby(found, key=lambda one: one.worklist.step)
     ]
     mine = {worklist.slug for worklist in worklists_of(user) if worklist.roles & user.roles}
-    return render(request, "worklists/index.html", {"steps": steps, "mine": mine})
+    context = {"steps": steps, "mine": mine, "may_see_codes": user.may(Action.SEE_DOSSIER)}
+    return render(request, "worklists/index.html", context)
+
+
+@require_safe
+@needs(Action.SEE_DOSSIER)
+def codes(request: HttpRequest) -> HttpResponse:
+    """Refusals by family, code and operation; and the share of dossiers that needed nobody."""
+    user: Any = request.user
+    establishment = user.establishment_id or 0
+    blocks = refusals.blocks(establishment, user)
+    context = {
+        "blocks": blocks,
+        "total": sum(block.count for block in blocks),
+        "share": refusals.share(establishment),
+        "goal": refusals.GOAL,
+        "days": refusals.SHARE_DAYS,
+    }
+    return render(request, "worklists/codes.html", context)
 
 
 @require_safe
@@ -72,7 +91,7 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.user.may(deed.action):  # type: ignore[union-attr]
         raise PermissionDenied
     ids = [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 19]
-    outcomes = perform(found, deed, ids, request.user)  # type: ignore[arg-type]
+    outcomes = perform(found, deed, ids, request.user, request.POST)  # type: ignore[arg-type]
     if not request.htmx:  # type: ignore[attr-defined]
         _tell(request, deed, outcomes)
         return redirect(back)

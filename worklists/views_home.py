@@ -16,7 +16,7 @@ from accounts.enums import Action, Role
 from accounts.models import User
 from gap.instances import light
 from teleservices.policy import rearm_cause
-from worklists import overview
+from worklists import marks, overview
 from worklists.listing import adorned, counters, last_handled, lines_of
 from worklists.registry import Worklist, all_worklists, worklists_for_home
 
@@ -58,7 +58,7 @@ def _extracts(user: User) -> list[dict[str, Any]]:
 
 
 def _extract(worklist: Worklist, user: User) -> dict[str, Any]:
-    rows = adorned(worklist, worklist.select(user.establishment_id or 0)).order_by(worklist.since, "pk")
+    rows = adorned(worklist, marks.lines_of(worklist, user.establishment_id or 0)).order_by(worklist.since, "pk")
     lines = lines_of(worklist, list(light(rows[:FIRST_LINES])), user)
     return {"worklist": worklist, "columns": worklist.kind.columns, "lines": lines}
 

@@ -76,6 +76,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "billing:exchange-match": world.record.pk,
         "worklists:end-maintenance": 1,
         "worklists:try-channel": 1,
+        "worklists:remove-amc": 1,
         "worklists:anomaly": world.anomaly.pk,
         "worklists:anomaly-evidence": world.anomaly.pk,
     }

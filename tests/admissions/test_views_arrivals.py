@@ -108,7 +108,7 @@ def test_rights_asked_and_not_answered_are_awaited(desk) -> None:
         (CallStatus.PLANNED, {}, "Droits AMC demandés à"),
         (
             CallStatus.PLANNED,
-            {"attempts_count": 1, "cause": "not_sent", "not_before": timezone.now() + dt.timedelta(minutes=9)},
+            {"attempts_count": 1, "cause": "not_sent", "not_before": timezone.now() + dt.timedelta(days=1)},
             "Sans réponse, essai à",
         ),
         (CallStatus.NEEDS_REFERENT, {"cause": "idb_url_missing"}, "Appel arrêté, au référent"),

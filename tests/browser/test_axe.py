@@ -28,7 +28,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 WIDTHS = (1366, 683)
 # Each screen is looked at as the first role that may open it; the agent's, many, in parts that run side by side.
-PARTS = [(Role.AGENT, part, 4) for part in range(4)] + [(role, 0, 1) for role in Role if role != Role.AGENT]
+PARTS = [
+    *((Role.AGENT, part, 4) for part in range(4)),
+    *((Role.REFERENT, part, 2) for part in range(2)),
+    *((role, 0, 1) for role in Role if role not in (Role.AGENT, Role.REFERENT)),
+]
 FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, Role.ADMINISTRATOR: 1}
 
 

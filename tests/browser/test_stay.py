@@ -100,12 +100,16 @@ def test_a_stay_goes_from_the_scan_to_its_invoices_by_keyboard_alone(
     expect(desk.locator("#invoices")).to_contain_text("Confirmé par SIM")
     no_violation(desk)
 
-    # single room → SIM again, alone
+    # single room → SIM again: it waits for what may follow, or leaves when asked
     keyboard.press("c")
     expect(desk.locator("#id_starts_on")).to_be_focused()
     desk.locator("#id_starts_on").fill(f"{entry + dt.timedelta(days=1):%d/%m/%Y}")
     keyboard.press("Control+Enter")
     expect(desk.locator("#timeline")).to_contain_text("Chambre particulière demandée")
+    now = desk.get_by_role("button", name="Simuler maintenant")
+    expect(now).to_be_visible(timeout=ANSWER_MS)
+    now.focus()
+    keyboard.press("Enter")
     expect(desk.locator("#timeline")).to_contain_text("devient", timeout=ANSWER_MS)
 
     # discharge → CLC → invoices

@@ -46,6 +46,7 @@ ANOMALIES = Kind(
     label=_name,
     sorts={"code": "code", "organisme": "debtor__name", "dossiers": "dossiers"},
     debtor="debtor",
+    operation="operation",
 )
 _BY_CODE = Grouping("code", "code", "Par code", label=querysets.code_and_label("code"))
 

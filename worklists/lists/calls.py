@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet
 from accounts.enums import Action, Role
 from teleservices.enums import Disposition
 from teleservices.models import TeleserviceCall
+from teleservices.sentences import RETRIED
 from worklists import querysets
 from worklists.causes import words_of_cause
 from worklists.deeds import ASK_AGAIN, handled
@@ -35,18 +36,9 @@ def _finish(calls: list[Any]) -> None:
         if call.return_code:
             call.said = call.meant or call.return_label or "Code sans libellé"
         else:
-            call.said = words_of_cause(call.cause)[0] if call.status == "needs_referent" else _WAITS.get(call.cause, "")
-
-
-_WAITS = {
-    "unavailable": "Organisme indisponible",
-    "not_sent": "Organisme injoignable, rien n’est parti",
-    "circuit_open": "Organisme en panne, appels suspendus",
-    "maintenance": "Maintenance annoncée",
-    "lost": "Parti, réponse perdue",
-    "invalid": "Réponse illisible",
-    "apply_failed": "Réponse reçue, pas encore prise en compte",
-}
+            call.said = (
+                words_of_cause(call.cause)[0] if call.status == "needs_referent" else RETRIED.get(call.cause, "")
+            )
 
 
 def _patient(call: Any) -> str:
@@ -68,8 +60,10 @@ CALLS = Kind(
     label=_patient,
     sorts={"patient": "stay__patient__birth_name", "organisme": "debtor__name"},
     iep="stay__iep",
+    stay="stay",
     debtor="debtor",
     domain="stay__domain",
+    operation="operation",
     amount="at_stake",
     amount_label="en attente",
 )
@@ -189,9 +183,10 @@ WORKLISTS = (
         since="finished_at",
         happened="La réponse met en cause un réglage de chez nous : organisme non ouvert, trop de simulations.",
         system="Rien tant que le réglage n’a pas changé : redemander donnerait la même réponse.",
-        you="Corrigez le réglage, puis « Redemander ». Sans suite possible : « Réglage revu ».",
+        you="Corrigez le périmètre : ses dossiers repartent seuls. Autre réglage : corrigez, puis « Redemander ».",
         after="Réglage à revoir",
         deeds=(ASK_AGAIN, handled("Réglage revu", "revus")),
+        settings=("worklists:perimeter", "Périmètre"),
         grouping=_BY_CODE("Par code"),
     ),
     Worklist(

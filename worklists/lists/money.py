@@ -51,6 +51,7 @@ INVOICES = Kind(
     label=lambda invoice: f"Facture {invoice.number}",
     sorts={"numero": "number", "organisme": "debtor__name", "montant": "amount"},
     iep="stay__iep",
+    stay="stay",
     debtor="debtor",
     domain="stay__domain",
     amount="due",

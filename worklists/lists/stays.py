@@ -65,6 +65,7 @@ def _kind(reason: Any, dated: Callable[[QuerySet[Any]], QuerySet[Any]] = _adorn)
         label=_patient,
         sorts={"patient": "patient__birth_name"},
         iep="iep",
+        stay="pk",
         domain="domain",
         amount="at_stake",
         amount_label="en attente",

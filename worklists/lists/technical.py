@@ -35,6 +35,7 @@ DELIVERIES = Kind(
     adorn=lambda rows: rows.select_related("event__stay"),
     label=lambda delivery: f"{_event(delivery)} {delivery.event.stay.iep}",
     iep="event__stay__iep",
+    stay="event__stay",
 )
 
 WORKLISTS = (
