@@ -22,6 +22,7 @@ COPY . /app
 RUN SECRET_KEY=build FIELD_ENCRYPTION_KEY=build BLIND_INDEX_KEY=build \
     DATABASE_URL=postgres://build/build REDIS_URL=redis://build \
     python manage.py collectstatic --noinput --verbosity 0 --ignore 'django_htmx/ext/*' \
+        --ignore 'drf_spectacular_sidecar/redoc/*' --ignore 'rest_framework/*' \
     && python -m compileall -q /app
 USER gap
 EXPOSE 8000

@@ -25,6 +25,7 @@ _ELSEWHERE = {
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",
+    "connection": "supervision",
     "third-party-notice": "admissions",
     "stay-activity": "admissions",
 }

@@ -204,6 +204,24 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
 # Files whose name holds their hash are cached for ever by themselves; the others, a minute.
 WHITENOISE_MAX_AGE = 60
+# A source map is read by a developer, once: not worth a minute of compression.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
+    "jpg",
+    "jpeg",
+    "png",
+    "gif",
+    "webp",
+    "zip",
+    "gz",
+    "tgz",
+    "bz2",
+    "tbz",
+    "xz",
+    "br",
+    "woff",
+    "woff2",
+    "map",
+)
 
 _S3 = env.str("S3_BUCKET", default="")
 
@@ -299,6 +317,8 @@ TELESERVICES = {
     # How long after these a call whose worker says nothing any more is taken for one whose answer was lost.
     "claim_margin": env.float("TELESERVICES_CLAIM_MARGIN", default=15.0),
 }
+# Who scrapes /metrics/ sends it as a bearer token. Empty: there is no such address.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SOFTWARE_NAME = "mini-GAP"
 SOFTWARE_VERSION = "0.1.0"
 

@@ -97,3 +97,10 @@ class PerimeterMode(models.TextChoices):
 class Circle(models.TextChoices):
     MIRROR = "mirror", "AMC miroir"
     TRUST = "trust", "cercle de confiance"
+
+
+class PlanStatus(models.TextChoices):
+    """The words of the ANS's table."""
+
+    PROPOSED = "proposed", "Proposé à l’établissement"
+    VALIDATED = "validated", "Validé par l’établissement"

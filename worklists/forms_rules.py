@@ -13,8 +13,9 @@ from admissions.errors import Refused
 from admissions.forms import DayField
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
-from teleservices.enums import Circle, LimitName, PerimeterMode
-from teleservices.models import RetryPolicy
+from teleservices.connection import Dates, dates_of, milestones
+from teleservices.enums import Circle, LimitName, PerimeterMode, PlanStatus
+from teleservices.models import ConnectionPlan, RetryPolicy
 from teleservices.sentences import retry_words
 from worklists.forms import ChannelForm
 
@@ -93,3 +94,27 @@ class RetryRuleForm(RuleForm):
                 "cap_s", ValidationError("Le délai le plus long est plus court que le premier.", params=params)
             )
         return cleaned
+
+
+class ConnectionForm(forms.Form):
+    """Two dates a milestone, and the status of the whole."""
+
+    status = forms.ChoiceField(label="Statut du planning", choices=PlanStatus.choices)
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for one in milestones():
+            self.fields[f"planned-{one.code}"] = DayField(label=f"Prévu, {one.label}", required=False)
+            self.fields[f"done-{one.code}"] = DayField(label=f"Fait, {one.label}", required=False)
+
+    @classmethod
+    def of(cls, plan: ConnectionPlan) -> ConnectionForm:
+        initial: dict[str, Any] = {"status": plan.status, "version": plan.version}
+        for code, said in dates_of(plan).items():
+            initial |= {f"planned-{code}": said.planned_on, f"done-{code}": said.done_on}
+        return cls(initial=initial)
+
+    def dates(self) -> dict[str, Dates]:
+        said = self.cleaned_data
+        return {one.code: Dates(said[f"planned-{one.code}"], said[f"done-{one.code}"]) for one in milestones()}

@@ -178,6 +178,7 @@ def list_context(
         "deeds": deeds_for(worklist, user),
         "query": without(query)[1:],
         "unfiltered": without(query, "q", "amc", "domaine", "service", "depuis", "affecte", "pause", "code", "cause"),
+        "settings": worklist.settings if user.may(Action.SEE_TECHNICAL) else ("", ""),
         "may_write": user.may(Action.ASSIGN_WORK),
         "awaited": Awaited.choices if worklist.kind.stay else [],
         "outcomes": outcomes,

@@ -12,7 +12,8 @@ from django.utils import timezone
 from admissions.querysets import day_bounds
 from debtors.models import Debtor
 from gap.constants import constants
-from teleservices.enums import CLAIMABLE, CallStatus
+from teleservices import health
+from teleservices.enums import CLAIMABLE, CallStatus, Family
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
 from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
 from teleservices.models.calls import DIRECTORY
@@ -22,6 +23,7 @@ from worklists.querysets import calls_of
 DAYS = 7
 # Closed channels and maintenances are counted on the fingers; more of them is one trouble, not as many lines.
 MOST = 100
+MOST_ANSWERING = 40
 _ENDED_BY_THEM = (CallStatus.REFUSED, CallStatus.CANCELLED)
 
 
@@ -57,6 +59,27 @@ def days(establishment_id: int) -> list[Day]:
     found = {row["day"]: Day(**row) for row in rows}
     wanted = [today - timedelta(days=back) for back in range(DAYS)]
     return [found.get(day) or Day(day) for day in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """How one payer answers for one operation, over the last day."""
+
+    name: str
+    measures: health.Measures
+
+
+def answering(establishment_id: int) -> tuple[list[Answering], int]:
+    """The busiest first, and how many there are in all. Four queries."""
+    found = health.measures(establishment_id)
+    shown = found[:MOST_ANSWERING]
+    names = names_of({line.channel for line in shown})
+    return [Answering(names.get(line.channel, line.channel), line) for line in shown], len(found)
+
+
+def refusals(establishment_id: int) -> list[tuple[str, int]]:
+    """Families refused over the last day, in words."""
+    return [(str(Family(family).label), count) for family, count in health.refusals(establishment_id).items() if family]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from django.urls import path
 from worklists import (
     views,
     views_anomalies,
+    views_connection,
     views_fragments,
     views_home,
     views_perimeter,
@@ -22,6 +23,8 @@ urlpatterns = [
     path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
     path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
     path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),
+    path("raccordement/", views_connection.plan, name="connection"),
+    path("raccordement/export/<slug:kind>/", views_connection.export_plan, name="connection-export"),
     path("perimetre/", views_perimeter.perimeter_screen, name="perimeter"),
     path("perimetre/mode/", views_perimeter.move, name="move-perimeter"),
     path("perimetre/organismes/", views_perimeter.name_amc, name="name-amc"),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import needs
 from accounts.enums import Action
-from teleservices import maintenance
+from teleservices import health, maintenance
 from worklists import supervision
 from worklists.forms import LimitForm, MaintenanceForm
 
@@ -29,10 +29,15 @@ def _page(
     user: Any = request.user
     establishment = user.establishment_id or 0
     counted = supervision.days(establishment)
+    answering, count = supervision.answering(establishment)
     context = {
         "days": counted,
         "today": counted[0],
         "channels": supervision.closed_channels(establishment),
+        "answering": answering,
+        "answering_count": count,
+        "level_s": health.LEVEL_MS / 1000,
+        "refusals": supervision.refusals(establishment),
         "maintenances": supervision.maintenances(),
         "held": supervision.held_by_maintenance(establishment),
         "form": form,

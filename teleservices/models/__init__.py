@@ -2,6 +2,7 @@ from teleservices.models.anomalies import Anomaly, AnomalyStep
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
 from teleservices.models.catalogue import CallLimit, RetryPolicy, ReturnCode
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
+from teleservices.models.connection import ConnectionMilestone, ConnectionPlan
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "CallLimit",
     "ChannelRule",
     "Circuit",
+    "ConnectionMilestone",
+    "ConnectionPlan",
     "MaintenanceWindow",
     "Perimeter",
     "PerimeterAmc",

@@ -19,8 +19,8 @@ from tests.worklists import scene
 
 pytestmark = pytest.mark.django_db
 
-#: What answers without a person of the screens: signing in and out, the API (its own clients and scopes).
-PUBLIC = {"accounts:sign-in", "accounts:sign-out", "schema", "api-docs"}
+#: What answers without a person of the screens: signing in and out, the API (its own clients and scopes), the metrics.
+PUBLIC = {"accounts:sign-in", "accounts:sign-out", "schema", "api-docs", "metrics"}
 API = "api/v1/"
 
 

@@ -65,7 +65,8 @@ def test_a_closed_channel_is_one_line_with_what_waits_behind_it(signed_in) -> No
         cause="circuit_open", not_before=timezone.now() + timedelta(minutes=4)
     )
     html = screen(client)
-    assert html.count(debtor.name) == 2  # the line, and its button for a screen reader
+    channels = html[html.index('id="channels"') : html.index("Temps de réponse")]
+    assert channels.count(debtor.name) == 2  # the line, and its button for a screen reader
     assert '<td class="n">3</td>' in html
     assert "réponse trop longue à venir" in html
 
@@ -198,7 +199,7 @@ def test_the_screen_costs_the_same_queries_for_one_line_and_for_many(signed_in, 
             channel=f"00990001{number:02d}", operation="SIM", failures=5, openings=1, opened_at=now, retry_at=now
         )
         MaintenanceWindow.objects.create(channel=AMC, starts_at=now, ends_at=now + timedelta(hours=number + 1))
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         screen(client)
 
 
