@@ -5,7 +5,6 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from gap.api.views import DocumentationView
-from teleservices.metrics import metrics
 
 urlpatterns = [
     path("", include("worklists.urls")),
@@ -14,7 +13,6 @@ urlpatterns = [
     path("", include("teleservices.urls")),
     path("", include("billing.urls")),
     path("debiteurs/", include("debtors.urls")),
-    path("metrics/", login_not_required(metrics), name="metrics"),
     path("api/v1/", include("gap.api.urls")),
     path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
     path("api/", login_not_required(DocumentationView.as_view(url_name="schema")), name="api-docs"),

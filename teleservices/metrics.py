@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
@@ -41,6 +42,7 @@ class _Calls:
         yield from (times, tries, answers, waiting, suspended, refusals)
 
 
+@login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """For a scraper that knows the token of the settings (METRICS_TOKEN); without one, the address does not exist."""
