@@ -45,12 +45,11 @@ def index(request: HttpRequest) -> HttpResponse:
         for step, group in groupby(found, key=lambda one: one.worklist.step)
     ]
     mine = {worklist.slug for worklist in worklists_of(user) if worklist.roles & user.roles}
-    context = {"steps": steps, "mine": mine, "may_see_codes": user.may(Action.SEE_DOSSIER)}
-    return render(request, "worklists/index.html", context)
+    return render(request, "worklists/index.html", {"steps": steps, "mine": mine})
 
 
 @require_safe
-@needs(Action.SEE_DOSSIER)
+@needs(Action.SEE_WORKLISTS)
 def codes(request: HttpRequest) -> HttpResponse:
     """Refusals by family, code and operation; and the share of dossiers that needed nobody."""
     user: Any = request.user
