@@ -24,7 +24,7 @@ demo-reset: install ## The same, from an empty hospital
 	@$(RUN) -m gap.supervisor --var .var/demo demo --reset
 
 test: install ## The whole suite
-	$(RUN) -m gap.supervisor --var .var/test with --scratch -- .venv/bin/pytest -n 2 --dist worksteal
+	$(RUN) -m gap.supervisor --var .var/test with --scratch -- .venv/bin/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-browser: install ## Whole journeys in Chromium, with scanner key strokes and axe on every screen
 	$(RUN) -m gap.supervisor --var .var/browser with --scratch -- .venv/bin/pytest -n 2 tests/browser

@@ -19,6 +19,12 @@ from tests.simulator_process import SimulatorProcess
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with long tests first: nothing waits for them at the end. The rest stays in its random order."""
+    long = {item.path for item in items if any(item.iter_markers("long"))}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_collected(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Static files are the sources. WhiteNoise warns of a folder that is not there, in a live server too."""

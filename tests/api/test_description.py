@@ -133,6 +133,7 @@ def test_the_description_and_its_page_are_open_to_all(client: Client) -> None:
     assert page["content-security-policy"]
 
 
+@pytest.mark.long
 @pytest.mark.browser
 @pytest.mark.filterwarnings("ignore:No directory at")  # static files are served from their sources
 @pytest.mark.django_db(transaction=True)

@@ -72,6 +72,7 @@ def test_lists_are_asked_for_one_line_and_for_more(place: Ground) -> None:
     assert [row.name for row in rows if not row.held] == []
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_whole_bench_runs_prints_and_writes(tmp_path: Path) -> None:
     redis = EmbeddedRedis(tmp_path / "redis")

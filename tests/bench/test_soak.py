@@ -27,6 +27,7 @@ from tests.worklists import scene
 AMC = "0099000104"
 
 
+@pytest.mark.long
 def test_a_short_run_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.soak", "--calls", "70", "--seed", "5"],

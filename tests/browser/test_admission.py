@@ -27,7 +27,7 @@ from tests.factories import (
     invented_nir,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 YEAR = timezone.localdate().year
 
 

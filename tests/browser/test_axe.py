@@ -24,7 +24,7 @@ from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFacto
 from tests.worklists import scene
 from worklists.registry import all_worklists
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 WIDTHS = (1366, 683)
 # Each screen is looked at as the first role that may open it; the agent's, many, in parts that run side by side.

@@ -31,7 +31,7 @@ from tests.factories import (
     invented_nir,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 AMC = "0099000104"
 ANSWER_MS = 20_000
 

@@ -27,10 +27,15 @@ def chromium(address: str):
         context.close()
 
 
+@pytest.fixture(autouse=True)
+def _as_new() -> None:
+    """What a test asked of the demonstration (down, signed out) is not what the next one finds."""
+    memory.forget()
+
+
 @pytest.fixture
 def page(chromium):
     """A page on the demonstration, in a tab of its own; fails at the end for any error in the console."""
-    memory.forget()
     opened = chromium.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))

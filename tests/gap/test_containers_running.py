@@ -26,7 +26,7 @@ from tests.gap.test_containers import DOCKERFILE, ROOT, SERVICES
 from tests.gap.test_supervisor import free_port
 from tests.processes import database_url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 START_S = 60
 
 

@@ -114,6 +114,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
             one.process.wait(GONE_S)
 
 
+@pytest.mark.long
 def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tmp_path: Path) -> None:
     port = free_port()
     first = start("demo", "--port", str(port))
@@ -145,6 +146,7 @@ def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tm
     assert json.loads((tmp_path / "var" / "logins.json").read_text()) != logins
 
 
+@pytest.mark.long
 def test_a_process_that_dies_is_named_and_the_rest_is_stopped(start, tmp_path: Path) -> None:
     demo = start("demo", "--port", str(free_port()))
     demo.wait_for("mini-GAP est prête")

@@ -136,6 +136,7 @@ for other in range(4):
 """
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_of_four_workers_one_takes_the_call() -> None:
     call = planned()
@@ -144,6 +145,7 @@ def test_of_four_workers_one_takes_the_call() -> None:
     assert call.attempts.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_without_the_claim_four_workers_take_it() -> None:
     call = planned()

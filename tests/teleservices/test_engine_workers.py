@@ -15,7 +15,7 @@ from teleservices.models import ChannelRule, TeleserviceCall
 from tests.crowd import an_amc, due_calls
 from tests.worker_process import EngineRoom
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 SLOW, OTHER = "0099000104", "0099000105"
 THREADS = 8
 

@@ -84,6 +84,7 @@ for other in range(4):
 """
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_of_four_workers_on_an_amc_that_takes_two_calls_two_call() -> None:
     limit(2)
@@ -93,6 +94,7 @@ def test_of_four_workers_on_an_amc_that_takes_two_calls_two_call() -> None:
     assert underway() == 2
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_with_a_count_in_the_place_of_places_four_call() -> None:
     limit(2)
@@ -178,6 +180,7 @@ def test_a_probe_that_fails_opens_for_longer(simulator) -> None:
     assert timedelta(seconds=190) < circuit.retry_at - timezone.now() < timedelta(seconds=290)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_of_four_workers_one_goes_to_see() -> None:
     calls = due_calls(an_amc(AMC), 4)

@@ -19,6 +19,7 @@ def migrate(targets: list[tuple[str, str]]) -> None:
     executor.migrate(targets)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_calls_of_before_the_channels_find_theirs_and_their_place() -> None:
     latest = [node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] == "teleservices"]

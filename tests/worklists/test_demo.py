@@ -27,6 +27,8 @@ from worklists.demo.catalogue import staff
 from worklists.demo.plots import FULL_SIZE, read_plots
 from worklists.registry import all_worklists
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZE = 60
 
