@@ -26,6 +26,11 @@ _ELSEWHERE = {
     "rules": "supervision",
     "perimeter": "supervision",
     "connection": "supervision",
+    "certificates": "supervision",
+    "import-certificate": "supervision",
+    "trust-authority": "supervision",
+    "move-perimeter": "supervision",
+    "name-amc": "supervision",
     "third-party-notice": "admissions",
     "stay-activity": "admissions",
 }

@@ -185,6 +185,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60,
         "options": {"queue": "batch"},
     },
+    "certificates": {
+        "task": "teleservices.tasks.watch_certificates",
+        "schedule": 3600,
+        "options": {"queue": "batch"},
+    },
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
@@ -317,6 +322,11 @@ TELESERVICES = {
     # How long after these a call whose worker says nothing any more is taken for one whose answer was lost.
     "claim_margin": env.float("TELESERVICES_CLAIM_MARGIN", default=15.0),
 }
+# To whom what needs an administrator is written (a certificate that will expire), and how mail leaves; nobody, nowhere.
+ADMINS = [("", address) for address in env.list("ALERT_EMAILS", default=[])]
+SERVER_EMAIL = env.str("ALERT_SENDER", default="mini-gap@localhost")
+EMAIL_SUBJECT_PREFIX = "[mini-GAP] "
+vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
 # Who scrapes /metrics/ sends it as a bearer token. Empty: there is no such address.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SOFTWARE_NAME = "mini-GAP"

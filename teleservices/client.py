@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from django.conf import settings
 
+from teleservices import credentials
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
+from teleservices.credentials import CurrentCredentials
+from teleservices.enums import CertificateUse
 
 _lock = threading.Lock()
 _client: Roc1Client | None = None
@@ -22,11 +24,8 @@ def current() -> Roc1Client:
                 chosen = settings.TELESERVICES
                 _client = Roc1Client(
                     Roc1Config(
-                        directory_certificate=Path(chosen["directory_certificate"]),
-                        directory_key=Path(chosen["directory_key"]),
-                        services_certificate=Path(chosen["services_certificate"]),
-                        services_key=Path(chosen["services_key"]),
-                        ca_file=Path(chosen["ca_file"]),
+                        directory=CurrentCredentials(CertificateUse.DIRECTORY),
+                        services=CurrentCredentials(CertificateUse.SERVICES),
                         timeout_connect=chosen["timeout_connect"],
                         timeout_read=chosen["timeout_read"],
                     )
@@ -35,7 +34,8 @@ def current() -> Roc1Client:
 
 
 def forget() -> None:
-    """Build a new client at the next call: certificates or settings have changed."""
+    """Build a new client at the next call: the settings have changed."""
     global _client
     with _lock:
         _client = None
+    credentials.forget()

@@ -17,7 +17,7 @@ from admissions.models import Stay
 from gap.compiled import Compiled, Given
 from gap.constants import Constant
 from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
-from teleservices import client, gates, policy, queue
+from teleservices import certificates, client, gates, policy, queue
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent, Refused
 from teleservices.enums import CLAIMABLE, AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
@@ -228,6 +228,8 @@ def record(claimed: Claimed, result: Exchange | CallError) -> None:
                 policy.lost(call, timezone.now(), "invalid")
                 TeleserviceCall.objects.filter(pk=call.pk).update(cause="apply_failed")
     _tell_circuit(claimed, result, unavailable)
+    if isinstance(result, ConfigurationError) and result.presented is not None:
+        certificates.note_refused(claimed.channel, result.presented)
 
 
 def _tell_circuit(claimed: Claimed, result: Exchange | CallError, unavailable: bool) -> None:

@@ -104,3 +104,27 @@ class PlanStatus(models.TextChoices):
 
     PROPOSED = "proposed", "Proposé à l’établissement"
     VALIDATED = "validated", "Validé par l’établissement"
+
+
+class CertificateUse(models.TextChoices):
+    """To whom it presents us: each asks for its own."""
+
+    DIRECTORY = "directory", "annuaire AMC"
+    SERVICES = "services", "services des AMC"
+
+
+class CertificateState(models.TextChoices):
+    READY = "ready", "prêt"
+    IN_FORCE = "in_force", "en service"
+    WITHDRAWN = "withdrawn", "retiré"
+
+
+class TrustProblem(models.TextChoices):
+    """Why we refused the certificate of a server."""
+
+    UNKNOWN_AUTHORITY = "unknown_authority", "autorité non reconnue"
+    EXPIRED = "expired", "expiré"
+    NOT_YET = "not_yet", "pas encore valable"
+    OTHER_NAME = "other_name", "fait pour un autre serveur"
+    WRONG_PURPOSE = "wrong_purpose", "pas fait pour un serveur"
+    OTHER = "other", "refusé par la vérification"

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from teleservices import health
+from teleservices import expiry, health
 
 
 class _Calls:
@@ -39,7 +39,20 @@ class _Calls:
         refusals = GaugeMetricFamily("roc_refusals", "Refusals of the last 24 hours.", labels=["family"])
         for family, count in health.refusals().items():
             refusals.add_metric([family], count)
-        yield from (times, tries, answers, waiting, suspended, refusals)
+        expiries = GaugeMetricFamily(
+            "roc_certificate_expiry_timestamp_seconds", "When a certificate that the calls need expires.", labels=["of"]
+        )
+        for key, ends in _first_to_expire().items():
+            expiries.add_metric([key], ends)
+        yield from (times, tries, answers, waiting, suspended, refusals, expiries)
+
+
+def _first_to_expire() -> dict[str, float]:
+    """directory, services, authority → seconds since 1970; 0 for one that is missing or unreadable."""
+    found: dict[str, float] = {}
+    for one in expiry.watched():
+        found.setdefault(one.key, one.expires_at.timestamp() if one.expires_at else 0)
+    return found
 
 
 @login_not_required

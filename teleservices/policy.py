@@ -20,6 +20,8 @@ from teleservices.retries import next_try
 
 # The dates that a replay may use, in this order, when the prescription date is refused.
 _REPLAYS = (None, "entry", "service")
+# How many of the calls that a mended cause frees are woken by themselves.
+_WOKEN = 50
 # What a positive answer changes of its call.
 SUCCESS_CHANGES = (
     "status", "return_code", "return_label", "claimed_until", "finished_at", "in_doubt", "family", "disposition",
@@ -176,12 +178,14 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
 
 
 def rearm_cause(cause: str) -> int:
-    """A référent mended the cause: every call that it stopped is due at once. Returns how many."""
+    """The cause was mended: every call that it stopped is due at once, however many. Returns how many.
+
+    The first are woken, the sweeper finds the others.
+    """
     with transaction.atomic():
-        calls = list(TeleserviceCall.objects.select_for_update().filter(status=CallStatus.NEEDS_REFERENT, cause=cause))
-        now = timezone.now()
-        for call in calls:
-            call.status, call.not_before = CallStatus.PLANNED, now
-            call.save(update_fields=["status", "not_before"])
-            transaction.on_commit(partial(planning.wake_call, call))
-    return len(calls)
+        stopped = TeleserviceCall.objects.filter(status=CallStatus.NEEDS_REFERENT, cause=cause)
+        first = list(stopped.order_by("planned_at").values_list("pk", "lane")[:_WOKEN])
+        freed = stopped.update(status=CallStatus.PLANNED, not_before=timezone.now())
+        for call_id, lane in first:
+            transaction.on_commit(partial(planning.wake_id, call_id, lane))
+    return freed

@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from admissions.events import wake
-from teleservices import anomalies, engine, perimeter
+from teleservices import anomalies, certificates, engine, expiry, perimeter
 
 
 @shared_task
@@ -36,3 +36,10 @@ def apply_perimeters() -> None:
     """One turn; another follows at once while there are stays to tell."""
     if perimeter.apply_due():
         wake("teleservices.tasks.apply_perimeters", queue="batch")
+
+
+@shared_task
+def watch_certificates() -> None:
+    """Every hour: say what will expire, once a threshold; forget the keys that can no longer serve."""
+    expiry.warn()
+    certificates.erase_expired_keys()

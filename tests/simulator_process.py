@@ -1,7 +1,7 @@
 """The simulator as a real process, on free ports, for any test that needs the other side of the wire.
 
 with SimulatorProcess(tmp_path) as simulator:
-    client = Roc1Client(Roc1Config(**simulator.client_files))
+    client = Roc1Client(Roc1Config(**simulator.credentials))
     client.call(Operation.DIRECTORY, simulator.directory_url, request)
 """
 
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gap.pki import DevelopmentPki, create_development_pki
+from teleservices.clients.credentials import FileCredentials
 
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 30
@@ -115,13 +116,21 @@ class SimulatorProcess:
 
     @property
     def client_files(self) -> dict[str, Path]:
-        """The file arguments of `Roc1Config`."""
+        """Where the certificates of the hospital are, by the names of the settings."""
         return {
             "directory_certificate": self.pki.directory.certificate,
             "directory_key": self.pki.directory.key,
             "services_certificate": self.pki.services.certificate,
             "services_key": self.pki.services.key,
             "ca_file": self.pki.ca,
+        }
+
+    @property
+    def credentials(self) -> dict[str, FileCredentials]:
+        """Those two of `Roc1Config`."""
+        return {
+            "directory": FileCredentials(self.pki.directory.certificate, self.pki.directory.key, self.pki.ca),
+            "services": FileCredentials(self.pki.services.certificate, self.pki.services.key, self.pki.ca),
         }
 
     def control(self, method: str, path: str, body: dict[str, object] | None = None) -> Any:

@@ -31,19 +31,27 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
     ),
     "certificate_file_missing": (
         "Fichier de certificat absent",
-        "Remettez le certificat logiciel et sa clé en place sur le serveur, puis relancez.",
+        "Importez le certificat logiciel dans « Certificats », ou remettez ses fichiers en place, puis relancez.",
     ),
     "certificate_file_unreadable": (
         "Certificat ou clé illisible",
-        "Déposez un certificat logiciel valide, clé sans mot de passe, puis relancez.",
+        "Importez un certificat logiciel valide dans « Certificats », puis relancez.",
+    ),
+    "certificate_missing": (
+        "Le certificat en service a disparu",
+        "Importez-le de nouveau dans « Certificats » : les appels repartent seuls.",
+    ),
+    "certificate_key_lost": (
+        "La clé du certificat ne se déchiffre plus",
+        "La clé de chiffrement du serveur a changé : remettez l’ancienne avec la nouvelle, ou importez le certificat.",
     ),
     "client_certificate_refused": (
         "Notre certificat est refusé par l’organisme",
-        "Certificat expiré, révoqué ou non déclaré : renouvelez-le ou faites-le déclarer, puis relancez.",
+        "Certificat expiré, révoqué ou non déclaré : mettez le nouveau en service dans « Certificats », tout repart seul.",
     ),
     "server_certificate_refused": (
         "Le certificat de l’organisme n’est pas reconnu",
-        "Ne contournez pas : vérifiez auprès de l’organisme et de l’autorité de certification, puis relancez.",
+        "« Certificats » dit lequel et pourquoi. Vérifiez auprès de l’organisme, sans contourner ; reconnue, tout repart.",
     ),
     "tls_incompatible": (
         "Aucune version de TLS en commun",

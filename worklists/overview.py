@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -15,15 +14,12 @@ from redis.exceptions import RedisError
 
 from admissions.querysets import day_bounds
 from gap.constants import constants
-from gap.pki import read_certificate
+from teleservices import expiry
 from teleservices.enums import OPEN, CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from worklists import querysets
 from worklists.causes import words_of_cause
 
-# A renewal takes weeks in a hospital: first said early, then loudly.
-CERTIFICATE_SOON: Final = timedelta(days=60)
-CERTIFICATE_NOW: Final = timedelta(days=15)
 SHOWN_PAYERS: Final = 5
 
 
@@ -191,7 +187,7 @@ def families(establishment_id: int) -> list[FamilyLine]:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One software certificate and how long it lives."""
+    """One certificate that the calls need, and how long it lives."""
 
     label: str
     expires_at: datetime | None
@@ -202,30 +198,22 @@ class Certificate:
 
 def certificates() -> list[Certificate]:
     """The certificates that the calls need, the first to expire first."""
-    files = (
-        ("Annuaire AMC", "directory_certificate"),
-        ("Services des AMC", "services_certificate"),
-        ("Autorité reconnue", "ca_file"),
-    )
-    found = [_certificate(label, Path(str(settings.TELESERVICES[name]))) for label, name in files]
-    return sorted(found, key=lambda one: one.days_left)
+    return [
+        Certificate(one.label, one.expires_at, one.days_left, *(("stop", one.problem) if one.problem else _said(one)))
+        for one in expiry.watched()
+    ]
 
 
-def _certificate(label: str, path: Path) -> Certificate:
-    try:
-        expires = read_certificate(path).not_valid_after_utc
-    except OSError:
-        return Certificate(label, None, -1, "stop", "Fichier absent : aucun appel ne peut partir.")
-    except ValueError:
-        return Certificate(label, None, -1, "stop", "Fichier illisible : aucun appel ne peut partir.")
-    left = expires - timezone.now()
-    if left < timedelta(0):
-        return Certificate(label, expires, left.days, "stop", "Expiré : les appels s’arrêtent, un par un.")
-    if left < CERTIFICATE_NOW:
-        return Certificate(label, expires, left.days, "stop", "À renouveler maintenant.")
-    if left < CERTIFICATE_SOON:
-        return Certificate(label, expires, left.days, "wait", "Demandez le renouvellement.")
-    return Certificate(label, expires, left.days, "ok", "Rien à faire.")
+def _said(one: expiry.Watched) -> tuple[str, str]:
+    """(Tone, what to do)."""
+    if one.days_left < 0:
+        return "stop", "Expiré : les appels s’arrêtent, un par un."
+    return {
+        None: ("ok", "Rien à faire."),
+        60: ("wait", "Demandez le renouvellement."),
+        30: ("wait", "Le renouvellement doit être en cours."),
+        7: ("stop", "À remplacer maintenant."),
+    }[one.threshold]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,17 @@ Refused             our message is wrong; not processed       nothing until a pe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """What a server showed and we refused. `server`: host:port; `verify_code`: X509_V_ERR_… of OpenSSL."""
+
+    server: str
+    der: bytes
+    verify_code: int
+
 
 class CallError(Exception):
     """A call without a usable answer.
@@ -52,7 +63,12 @@ class NotSent(CallError):
 
 
 class ConfigurationError(NotSent):
-    """A certificate (theirs or ours), the trust, or the address is refused: no retry will help."""
+    """A certificate (theirs or ours), the trust, or the address is refused: no retry will help.
+
+    `presented`: their certificate, when it is what we refused and it could be seen.
+    """
+
+    presented: PresentedCertificate | None = None
 
 
 class AnswerLost(CallError):

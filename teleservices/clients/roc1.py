@@ -16,6 +16,7 @@ import zeep
 import zeep.exceptions
 from lxml import etree
 
+from teleservices.clients.credentials import Credentials
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, Refused
 from teleservices.clients.roc1_mapping import is_complete, read_answer, request_fields
 from teleservices.clients.soap import Schema, fault_of, parse_envelope, payload_of
@@ -52,13 +53,10 @@ _BUSY_STATUSES = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Roc1Config:
-    """Files (PEM, key not encrypted) and limits. Times in seconds; `timeout_total` bounds the exchange as a whole."""
+    """Who we are for each, and limits. Times in seconds; `timeout_total` bounds the exchange as a whole."""
 
-    directory_certificate: Path
-    directory_key: Path
-    services_certificate: Path
-    services_key: Path
-    ca_file: Path
+    directory: Credentials
+    services: Credentials
     timeout_connect: float = 3
     timeout_read: float = 10
     timeout_total: float = 20
@@ -80,8 +78,8 @@ class Roc1Client:
 
     def __init__(self, config: Roc1Config) -> None:
         limits = Limits(config.timeout_connect, config.timeout_read, config.timeout_total, config.max_answer_bytes)
-        self._directory = MutualTlsTransport(config.directory_certificate, config.directory_key, config.ca_file, limits)
-        self._services = MutualTlsTransport(config.services_certificate, config.services_key, config.ca_file, limits)
+        self._directory = MutualTlsTransport(config.directory, limits)
+        self._services = MutualTlsTransport(config.services, limits)
         self._schema = Schema(CONTRACT / "roc1.xsd")
         self._zeep = _load_contract()
         bindings = (_DIRECTORY_BINDING, _SERVICES_BINDING)

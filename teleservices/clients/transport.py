@@ -13,18 +13,27 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, RemoteDisconnected
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 
-from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, NotSent
+from teleservices.clients.credentials import Credentials
+from teleservices.clients.errors import (
+    AnswerLost,
+    CallError,
+    ConfigurationError,
+    InvalidAnswer,
+    NotSent,
+    PresentedCertificate,
+)
 
 POOL_SIZE = 64
+SERVER_REFUSED = "server_certificate_refused"
 _READ_BLOCK_BYTES = 64 * 1024
 _KEPT_OF_TOO_BIG_BYTES = 64 * 1024
 _ALERT_WAIT_SECONDS = 0.5
@@ -119,21 +128,21 @@ class _DeadlineSocket(ssl.SSLSocket):
 
 @dataclass(frozen=True, slots=True)
 class _Connections:
-    """Connections made with one version of the files, in one process. urllib3's pool is safe from several threads."""
+    """Connections made with one version of the credentials, in one process. urllib3's pool is safe from several threads."""
 
-    files: tuple[tuple[int, int, int], ...]
+    version: Hashable
     process: int
     pool: urllib3.PoolManager
 
 
 class MutualTlsTransport:
-    """Posts with one client certificate. Share it between threads; it survives a fork and renewed files.
+    """Posts with one client certificate. Share it between threads; it survives a fork and renewed credentials.
 
-    The files are read at the first call, so that a missing certificate fails the calls that need it and no others.
+    They are read at the first call, so that a missing certificate fails the calls that need it and no others.
     """
 
-    def __init__(self, certificate: Path, key: Path, ca_file: Path, limits: Limits) -> None:
-        self._certificate, self._key, self._ca_file = certificate, key, ca_file
+    def __init__(self, credentials: Credentials, limits: Limits) -> None:
+        self._credentials = credentials
         self._limits = limits
         self._lock = threading.Lock()
         self._connections: _Connections | None = None
@@ -153,6 +162,8 @@ class MutualTlsTransport:
             raise
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             failure = _failure(error)
+            if isinstance(failure, ConfigurationError) and failure.reason == SERVER_REFUSED:
+                failure.presented = self._presented(url, error)
             failure.duration_ms = _elapsed_ms(started)
             raise failure from error
         finally:
@@ -203,36 +214,51 @@ class MutualTlsTransport:
         return bytes(received)
 
     def _pool(self) -> urllib3.PoolManager:
-        try:
-            files = tuple(_version(path) for path in (self._certificate, self._key, self._ca_file))
-        except OSError as error:
-            raise ConfigurationError("certificate_file_missing") from error
+        version = self._credentials.version()
         with self._lock:
             current = self._connections
-            if current is None or current.files != files or current.process != os.getpid():
+            if current is None or current.version != version or current.process != os.getpid():
                 # The old connections are left to the calls that use them; a child never touches its parent's.
                 pool = urllib3.PoolManager(num_pools=POOL_SIZE, maxsize=POOL_SIZE, ssl_context=self._context())
-                current = self._connections = _Connections(files, os.getpid(), pool)
+                current = self._connections = _Connections(version, os.getpid(), pool)
             return current.pool
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the peer's certificate and name are checked
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # An authority may be trusted without the one above it.
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         context.sslsocket_class = _DeadlineSocket
-        try:
-            context.load_verify_locations(cafile=str(self._ca_file))
-            # An encrypted key would ask its password on the terminal: an empty one fails instead.
-            context.load_cert_chain(str(self._certificate), str(self._key), password="")
-        except (OSError, ValueError) as error:
-            raise ConfigurationError("certificate_file_unreadable") from error
+        self._credentials.load(context)
         return context
+
+    def _presented(self, url: str, error: BaseException) -> PresentedCertificate | None:
+        """The certificate that was refused: a second handshake, that trusts it and says nothing, to tell people which.
+
+        The library does not give it with its refusal. None when it cannot be had.
+        """
+        refusal = next(link for link in _chained(error) if isinstance(link, ssl.SSLCertVerificationError))
+        address = urlsplit(url)
+        host, port = address.hostname or "", address.port or 443
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._credentials.load(context)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with (
+                socket.create_connection((host, port), timeout=self._limits.connect) as plain,
+                context.wrap_socket(plain, server_hostname=host) as secured,
+            ):
+                der = secured.getpeercert(binary_form=True)
+        except (OSError, ValueError, CallError):
+            return None
+        return PresentedCertificate(f"{host}:{port}", der, refusal.verify_code) if der else None
 
 
 def _failure(error: BaseException) -> CallError:
     """What a failure of the network means, from what was sent and from the errors chained in it."""
     chain = list(_chained(error))
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
-        return ConfigurationError("server_certificate_refused")
+        return ConfigurationError(SERVER_REFUSED)
     reasons = [str(link.reason) for link in chain if isinstance(link, ssl.SSLError)]
     if any("ALERT" in reason and word in reason for reason in reasons for word in _CLIENT_CERTIFICATE_ALERTS):
         return ConfigurationError("client_certificate_refused")
@@ -277,11 +303,6 @@ def _chained(error: BaseException) -> Iterator[BaseException]:
         yield link
         wrapped = [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
         waiting += [item for item in wrapped if isinstance(item, BaseException)]
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _elapsed_ms(started: float) -> int:

@@ -1,6 +1,12 @@
 from teleservices.models.anomalies import Anomaly, AnomalyStep
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
 from teleservices.models.catalogue import CallLimit, RetryPolicy, ReturnCode
+from teleservices.models.certificates import (
+    ExpiryWarning,
+    RefusedCertificate,
+    SoftwareCertificate,
+    TrustedAuthority,
+)
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
 from teleservices.models.connection import ConnectionMilestone, ConnectionPlan
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
@@ -14,11 +20,15 @@ __all__ = [
     "Circuit",
     "ConnectionMilestone",
     "ConnectionPlan",
+    "ExpiryWarning",
     "MaintenanceWindow",
     "Perimeter",
     "PerimeterAmc",
+    "RefusedCertificate",
     "RetryPolicy",
     "ReturnCode",
+    "SoftwareCertificate",
     "TeleserviceAttempt",
     "TeleserviceCall",
+    "TrustedAuthority",
 ]

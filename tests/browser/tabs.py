@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from playwright.sync_api import expect
 
@@ -16,6 +20,7 @@ from accounts.models import User
 
 AXE = Path(settings.BASE_DIR) / "tests/vendor/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_REST_S = 10
 # What a browser says of a refusal that a test asks for on purpose (404, 409, 422).
 _EXPECTED = ("Failed to load resource", "Response Status Error Code")
 
@@ -55,10 +60,39 @@ def open_page(browser: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
         if parts.scheme in ("http", "https") and parts.netloc != host:
             problems.append(f"request to another host: {url}")
 
-    yield open_one
-    for context in contexts:
-        context.close()
+    with answered() as rest:
+        yield open_one
+        for context in contexts:
+            context.close()
+        rest()
     assert problems == []
+
+
+@contextmanager
+def answered() -> Iterator[Callable[[], None]]:
+    """Gives what waits until the server has answered all it was asked: a part asked for by a tab that is closed since
+    would read tables that the end of the test is emptying, and the two would wait for each other.
+    """
+    under_way: set[int] = set()
+
+    def began(**_: Any) -> None:
+        under_way.add(threading.get_ident())
+
+    def ended(**_: Any) -> None:
+        under_way.discard(threading.get_ident())
+
+    def rest() -> None:
+        deadline = time.monotonic() + _REST_S
+        while under_way and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    request_started.connect(began)
+    request_finished.connect(ended)
+    try:
+        yield rest
+    finally:
+        request_started.disconnect(began)
+        request_finished.disconnect(ended)
 
 
 def settle(page: Any) -> None:

@@ -17,6 +17,7 @@ from accounts.enums import PERMISSIONS, Role
 from admissions.models import Card
 from billing.enums import InvoiceStatus, Payer
 from debtors.enums import AssociationStatus
+from tests import certificates
 from tests.accounts.test_views_roles import GUARDED, address
 from tests.browser.tabs import open_page as open_page
 from tests.browser.tabs import scrolls_sideways, settle, violations
@@ -40,6 +41,7 @@ FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, R
 def world(establishment) -> SimpleNamespace:
     """A hospital with something on every screen."""
     scene.everything()
+    certificates.on_the_screen()
     unit = UnitFactory(code="2210", name="Cardiologie")
     parts = scene.three_invoices(status=InvoiceStatus.REJECTED)
     stay = scene.a_stay(unit=unit)

@@ -21,7 +21,7 @@ from tests.simulator_process import ROOT, SimulatorProcess
 
 
 def client_of(simulator: SimulatorProcess) -> Roc1Client:
-    return Roc1Client(Roc1Config(**simulator.client_files))
+    return Roc1Client(Roc1Config(**simulator.credentials))
 
 
 def test_it_imports_nothing_of_the_application():

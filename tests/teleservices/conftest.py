@@ -25,6 +25,6 @@ def roc1_simulator(roc1_process: SimulatorProcess) -> SimulatorProcess:
 
 @pytest.fixture
 def roc1_client(roc1_simulator: SimulatorProcess) -> Iterator[Roc1Client]:
-    client = Roc1Client(Roc1Config(**roc1_simulator.client_files, timeout_connect=2, timeout_read=3, timeout_total=4))
+    client = Roc1Client(Roc1Config(**roc1_simulator.credentials, timeout_connect=2, timeout_read=3, timeout_total=4))
     yield client
     client.close()

@@ -25,6 +25,7 @@ from gap.pki import (
     issue_foreign_client_certificate,
     issue_server_certificate,
 )
+from teleservices.clients.credentials import FileCredentials
 from teleservices.clients.errors import ConfigurationError, NotSent
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.messages import Operation
@@ -43,9 +44,8 @@ def roc1_own_pki(roc1_simulator: SimulatorProcess, tmp_path: Path) -> Developmen
 
 def config(simulator: SimulatorProcess, pair: CertificatePair) -> Roc1Config:
     """Both certificates are `pair`."""
-    files = {"directory_certificate": pair.certificate, "directory_key": pair.key}
-    files |= {"services_certificate": pair.certificate, "services_key": pair.key, "ca_file": simulator.pki.ca}
-    return Roc1Config(**files, timeout_connect=3, timeout_read=3)
+    ours = FileCredentials(pair.certificate, pair.key, simulator.pki.ca)
+    return Roc1Config(ours, ours, timeout_connect=3, timeout_read=3)
 
 
 def refusal(client: Roc1Client, url: str, operation: Operation = Operation.CLC) -> NotSent:
@@ -130,7 +130,7 @@ def test_the_environment_can_add_neither_trust_nor_proxy(roc1_simulator, tmp_pat
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    client = Roc1Client(Roc1Config(**roc1_simulator.client_files))
+    client = Roc1Client(Roc1Config(**roc1_simulator.credentials))
     url = roc1_simulator.services_url(AMC, "IDB")
     assert client.call(Operation.IDB, url, rights_request()).answer.header.positive
     with RawServer(lambda c: None, tls=other) as server:
@@ -149,11 +149,11 @@ def test_a_tls_1_1_server_is_refused_as_incompatible(roc1_client, roc1_simulator
 
 
 def test_a_missing_or_unreadable_file_stops_its_own_service_alone(roc1_simulator, tmp_path):
-    good = Roc1Config(**roc1_simulator.client_files)
+    good = Roc1Config(**roc1_simulator.credentials)
     broken = tmp_path / "broken.pem"
     broken.write_text("not a certificate")
     for file, reason in ((tmp_path / "none.pem", "certificate_file_missing"), (broken, "certificate_file_unreadable")):
-        client = Roc1Client(replace(good, services_certificate=file))
+        client = Roc1Client(replace(good, services=replace(good.services, certificate=file)))
         assert client.call(Operation.DIRECTORY, roc1_simulator.directory_url, directory_request()).answer.found
         error = refusal(client, roc1_simulator.services_url(AMC, "CLC"))
         assert type(error) is ConfigurationError
@@ -168,7 +168,8 @@ def test_an_encrypted_key_is_configuration_and_never_asks_its_password(roc1_simu
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
         )
     )
-    client = Roc1Client(replace(Roc1Config(**roc1_simulator.client_files), services_key=encrypted))
+    good = Roc1Config(**roc1_simulator.credentials)
+    client = Roc1Client(replace(good, services=replace(good.services, key=encrypted)))
     assert refusal(client, roc1_simulator.services_url(AMC, "CLC")).reason == "certificate_file_unreadable"
 
 

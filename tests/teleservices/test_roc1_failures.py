@@ -105,7 +105,7 @@ def test_an_unknown_host_is_not_sent(roc1_client):
 
 
 def test_a_peer_that_accepts_and_never_speaks_tls_is_not_sent(roc1_simulator):
-    client = Roc1Client(Roc1Config(**roc1_simulator.client_files, timeout_connect=0.3))
+    client = Roc1Client(Roc1Config(**roc1_simulator.credentials, timeout_connect=0.3))
     with RawServer(lambda connection: time.sleep(1), tls=None) as server, pytest.raises(NotSent) as caught:
         client.call(Operation.DIRECTORY, f"https://127.0.0.1:{server.port}/annuaire", directory_request())
     assert caught.value.reason == "connect_timeout"

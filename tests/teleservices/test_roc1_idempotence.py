@@ -46,7 +46,7 @@ def test_a_built_message_may_be_kept_and_sent_again_to_the_letter(roc1_client, r
 
 @pytest.mark.parametrize("trouble", ["cut_after", "not_xml", "other_message_id", "truncated", "slow_drip:0.5"])
 def test_an_engagement_whose_answer_was_lost_is_found_by_the_same_message(roc1_simulator, trouble):
-    client = Roc1Client(Roc1Config(**roc1_simulator.client_files, timeout_total=1))
+    client = Roc1Client(Roc1Config(**roc1_simulator.credentials, timeout_total=1))
     request = calculation_request()
     url = roc1_simulator.services_url(AMC, "CLC")
     roc1_simulator.scenario(AMC, trouble, count=1)
@@ -107,12 +107,12 @@ def test_what_was_answered_survives_a_crash_of_the_payer(tmp_path):
     simulator = SimulatorProcess(tmp_path).start()
     try:
         request = calculation_request()
-        first = Roc1Client(Roc1Config(**simulator.client_files)).call(
+        first = Roc1Client(Roc1Config(**simulator.credentials)).call(
             Operation.CLC, simulator.services_url(AMC, "CLC"), request
         )
         simulator.kill()
         simulator.start()
-        client = Roc1Client(Roc1Config(**simulator.client_files))
+        client = Roc1Client(Roc1Config(**simulator.credentials))
         again = client.call(Operation.CLC, simulator.services_url(AMC, "CLC"), request)
         assert again.response_xml == first.response_xml
         other = calculation_request(dossier=request.header.dossier_number)

@@ -17,7 +17,7 @@ MEGABYTE = 1024 * 1024
 
 
 def impatient(simulator: SimulatorProcess, **limits: float) -> Roc1Client:
-    return Roc1Client(Roc1Config(**simulator.client_files, **limits))
+    return Roc1Client(Roc1Config(**simulator.credentials, **limits))
 
 
 def sent_bytes(simulator: SimulatorProcess, message_id: object) -> int:

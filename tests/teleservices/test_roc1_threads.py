@@ -54,7 +54,7 @@ def test_threads_with_good_and_bad_answers_do_not_mix_them(roc1_client, roc1_sim
 
 def test_sixty_four_slow_calls_are_served_together(roc1_simulator):
     roc1_simulator.scenario(AMC, "latency:1")
-    client = Roc1Client(Roc1Config(**roc1_simulator.client_files, timeout_read=15, timeout_total=20))
+    client = Roc1Client(Roc1Config(**roc1_simulator.credentials, timeout_read=15, timeout_total=20))
     url = roc1_simulator.services_url(AMC, "IDB")
     started = time.monotonic()
     with ThreadPoolExecutor(64) as pool:
