@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = processor_ticks()
     database = nullcontext() if options.prepared else empty_database()
     with database, tempfile.TemporaryDirectory(prefix="gap-bench-") as folder, ground(Path(folder)) as place:
-        for name, measure in _measures(options.rounds, options.lines).items():
+        for name, measure in _measures(options.rounds, options.lines, options.backlog, options.seconds).items():
             if not options.only or name in options.only:
                 print(f"… {name}", file=sys.stderr, flush=True)
                 found += measure(place)
@@ -59,15 +59,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="rounds of each measure (fewer where one is long)")
     parser.add_argument("--lines", type=int, default=500, help="lines of the worklist that is measured")
-    parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists"])
+    parser.add_argument(
+        "--backlog", type=int, default=100_000, help="calls of the night that wait; ten times as many ended"
+    )
+    parser.add_argument("--seconds", type=float, default=20, help="how long each flow of calls is looked at")
+    parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists", "flow"])
     parser.add_argument("--prepared", action="store_true", help="the database is migrated already, and for this alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     return parser.parse_args(arguments)
 
 
-def _measures(rounds: int, lines: int) -> dict[str, Callable[[Ground], list[Row]]]:
-    from bench import calls, cards, chain, lists, screens
+def _measures(rounds: int, lines: int, backlog: int, seconds: float) -> dict[str, Callable[[Ground], list[Row]]]:
+    from bench import calls, cards, chain, flow, lists, screens
 
     return {
         "cards": lambda place: cards.rows(rounds),
@@ -75,6 +79,7 @@ def _measures(rounds: int, lines: int) -> dict[str, Callable[[Ground], list[Row]
         "chain": lambda place: chain.rows(place, rounds),
         "screens": lambda place: screens.rows(place, rounds, lines),
         "lists": lambda place: lists.rows(place, min(lines, 50)),
+        "flow": lambda place: flow.rows(place, rounds, backlog=backlog, ledger=backlog * 10, seconds=seconds),
     }
 
 

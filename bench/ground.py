@@ -7,7 +7,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,22 +93,33 @@ def database_url() -> str:
 @contextmanager
 def worker(place: Ground, *, threads: int = 12) -> Iterator[None]:
     """The Celery worker of the demonstration: threads, both queues. Ready when it says so in its log."""
+    with workers(place, [("interactive,batch", threads)]):
+        yield
+
+
+@contextmanager
+def workers(place: Ground, lanes: Sequence[tuple[str, int]]) -> Iterator[list[Child]]:
+    """One process for each (queues, threads), ready. The queues are empty before and after."""
     from gap.celery import app
 
     app.control.purge()
-    log = place.folder / "worker.log"
-    log.unlink(missing_ok=True)
-    command = [
-        *(sys.executable, "-m", "celery", "-A", "gap.celery", "worker", "--pool=threads"),
-        *(f"--concurrency={threads}", "--queues=interactive,batch", "--without-gossip", "--without-mingle"),
-        "--loglevel=INFO",
-    ]
-    child = Child("worker", command, log=log, env=place.environment)
-    try:
-        wait_until(lambda: " ready." in log.read_text(errors="replace"), child, 60, "worker")
-        yield
-    finally:
-        child.stop()
+    with ExitStack() as stack:
+        children = []
+        for number, (queues, threads) in enumerate(lanes, start=1):
+            name = f"worker-{number}"
+            log = place.folder / f"{name}.log"
+            log.unlink(missing_ok=True)
+            command = [
+                *(sys.executable, "-m", "celery", "-A", "gap.celery", "worker", "--pool=threads"),
+                *(f"--concurrency={threads}", f"--queues={queues}", f"--hostname={name}@%h"),
+                *("--without-gossip", "--without-mingle", "--loglevel=INFO"),
+            ]
+            child = Child(name, command, log=log, env=place.environment)
+            stack.callback(child.stop)
+            wait_until(lambda log=log: " ready." in log.read_text(errors="replace"), child, 60, name)
+            children.append(child)
+        yield children
+    app.control.purge()
 
 
 @contextmanager

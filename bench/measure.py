@@ -103,6 +103,21 @@ def within(name: str, sample: Sample, most_ms: float | None, note: str = "") -> 
     return Row(name, len(sample.values), sample.median, sample.p95, goal=goal, held=held, note=note)
 
 
+def rate(
+    name: str, n: int, found: float, unit: str, least: float, baseline: str = "", base: float | None = None
+) -> Row:
+    """A rate that must reach `least`: a share of the rate `base` when there is one, else as it is."""
+    ratio = found / base if base else None
+    goal = f"≥ {_number(least, 1)} ×" if base else f"≥ {_number(least, 0)} {unit}"
+    held = (found if ratio is None else ratio) >= least
+    return Row(name, n, found, found, unit, baseline, base, ratio, goal, held)
+
+
+def at_most(name: str, n: int, found: float, unit: str, most: float, note: str = "") -> Row:
+    """A count that must not exceed `most`."""
+    return Row(name, n, found, found, unit, goal=f"≤ {_number(most, 0)} {unit}", held=found <= most, note=note)
+
+
 _HEADINGS = ("mesure", "n", "médiane", "p95", "rapport", "but", "verdict", "contre")
 
 

@@ -91,9 +91,11 @@ def _drain(claimed: Claimed) -> None:
     """Carry what waits on this channel, until nothing does or others have waited for this worker long enough."""
     until = time.monotonic() + queue.TURN_S
     missed = 0
-    room = claimed.room
+    # Whoever begins to drain brings one more, while there is room: the last to begin finds none, and nobody is woken
+    # after each call for what the drains under way carry.
+    more = claimed.room
     while missed < _TRIES:
-        following = queue.following(claimed.channel, claimed.lane, more=room)
+        following = queue.following(claimed.channel, claimed.lane, more=more)
         if following is None:
             return
         if time.monotonic() > until:
@@ -102,7 +104,7 @@ def _drain(claimed: Claimed) -> None:
         carried = _carry(following)
         # Another may have taken it first, or its channel be full: there are others to look at.
         missed = 0 if carried else missed + 1
-        room = carried is not None and carried.room
+        more = False
 
 
 def _carry(call_id: int) -> Claimed | None:

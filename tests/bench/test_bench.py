@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,30 +73,49 @@ def test_lists_are_asked_for_one_line_and_for_more(place: Ground) -> None:
     assert [row.name for row in rows if not row.held] == []
 
 
-@pytest.mark.long
-@pytest.mark.django_db(transaction=True)
-def test_the_whole_bench_runs_prints_and_writes(tmp_path: Path) -> None:
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Run `python -m bench` on the test's database and a Redis of its own; gives what it wrote."""
     redis = EmbeddedRedis(tmp_path / "redis")
     redis.launch(tmp_path / "redis.log")
     redis.wait()
-    try:
+
+    def run(*arguments: str) -> dict[str, Any]:
+        results = tmp_path / "results"
         done = subprocess.run(
-            [
-                *(sys.executable, "-m", "bench", "--prepared", "--rounds", "1", "--lines", "3"),
-                *("--only", "chain", "--only", "screens", "--results", str(tmp_path / "results")),
-            ],
+            [sys.executable, "-m", "bench", "--prepared", "--results", str(results), *arguments],
             cwd=ROOT,
             env=os.environ
             | {"DATABASE_URL": database_url(), "REDIS_URL": redis.url, "GAP_VAR_DIR": str(tmp_path / "var")},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=180,
         )
-    finally:
-        assert redis.child is not None
-        redis.child.stop()
-    assert done.returncode == 0, done.stderr
-    assert "médiane" in done.stdout
-    (written,) = (tmp_path / "results").glob("*.json")
-    content = json.loads(written.read_text(encoding="utf-8"))
+        assert done.returncode == 0, done.stderr
+        assert "médiane" in done.stdout
+        (written,) = results.glob("*.json")
+        content: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+        return content
+
+    yield run
+    assert redis.child is not None
+    redis.child.stop()
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_the_whole_bench_runs_prints_and_writes(bench) -> None:
+    content = bench("--rounds", "1", "--lines", "3", "--only", "chain", "--only", "screens")
     assert len(content["rows"]) == 9 and all(row["median"] > 0 for row in content["rows"])
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_flows_are_measured_on_calls_that_succeed(bench) -> None:
+    content = bench("--rounds", "4", "--backlog", "3000", "--seconds", "1", "--only", "flow")
+    rows = {row["name"].split(",")[0]: row for row in content["rows"]}
+    assert len(content["rows"]) == 8
+    # These two do not depend on the load of the machine.
+    assert rows["questions du moteur sans index"]["held"] is True
+    assert rows["mémoire que les deux processus prennent de plus"]["held"] is True
+    assert all(row["median"] > 0 for row in content["rows"] if "appel" in row["unit"] or row["unit"] == "/s")
