@@ -146,7 +146,11 @@ class Scenarios:
 
     def choose(self, facts: CallFacts) -> Behaviour:
         """The behaviour of this call. Uses up one of a counted scenario."""
-        return self._set_at_run_time(facts) or self._marked(facts) or self._amc.get(facts.amc, ORDINARY)
+        return self._set_at_run_time(facts) or self._marked(facts) or self._habit(facts)
+
+    def _habit(self, facts: CallFacts) -> Behaviour:
+        """The directory is nobody's: it answers as ever about an AMC that is down."""
+        return ORDINARY if facts.operation == "ANNUAIRE" else self._amc.get(facts.amc, ORDINARY)
 
     def _set_at_run_time(self, facts: CallFacts) -> Behaviour | None:
         with self._lock:

@@ -135,6 +135,12 @@ def test_the_payers_made_for_tests_keep_their_habits(simulator_running, amc, exp
     assert outcome == expected
 
 
+def test_the_directory_answers_about_a_payer_that_is_down(simulator_running):
+    request = directory_request(route=PayerRoute("0099000903", "RO"))
+    url = simulator_running.directory_url
+    assert client_of(simulator_running).call(Operation.DIRECTORY, url, request).answer.found
+
+
 def test_many_signals_at_once_stop_it_all_the_same(tmp_path):
     for _ in range(5):
         simulator = SimulatorProcess(tmp_path).start()

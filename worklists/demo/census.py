@@ -18,12 +18,13 @@ from debtors.models import DatamatrixAssociation, Debtor, Operator
 from teleservices.enums import CallStatus, Family
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
+from worklists import codes
 from worklists.demo.catalogue import payers, staff
 from worklists.demo.plots import FULL_SIZE
 from worklists.registry import all_worklists
 
 #: What the whole demonstration promises.
-PATIENTS, STAYS, CARDED_PERCENT = 300, 500, 50
+PATIENTS, STAYS, CARDED_PERCENT, ALONE_PERCENT = 300, 500, 50, 95
 # Each state that the chain can have, but those that last a moment: a call under way, a lot about to be deposited, a
 # coverage that another program sends.
 _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Operation], set[str]], ...]] = (
@@ -93,6 +94,9 @@ def take(establishment: Establishment, size: int) -> Census:
     missing += _people_missing(establishment)
     if size >= FULL_SIZE and (patients < PATIENTS or stays < STAYS):
         missing.append(f"{patients} patients et {stays} séjours, au lieu de {PATIENTS} et {STAYS} au moins")
+    alone = codes.share(establishment.pk).percent or 0
+    if size >= FULL_SIZE and alone < ALONE_PERCENT:
+        missing.append(f"{alone:.1f} % des dossiers se passent de tous, au lieu de {ALONE_PERCENT} %")
     if carded * 100 < patients * CARDED_PERCENT:
         missing.append(f"{carded} patients sur {patients} seulement ont une carte lue")
     return Census(patients, carded, stays, states, lists, missing)
