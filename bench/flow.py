@@ -33,8 +33,8 @@ BACKLOG, LEDGER, SHORT = 100_000, 1_000_000, 1_000
 #: The national median of an answer, and what the whole country asks of one machine.
 COUNTRY_S, COUNTRY_RATE = 0.4, 100
 LEAST_SHARE, FLAT, START_MS, GROWTH_MB = 0.5, 1.5, 200, 64
-#: As many as may be under way, and some more: threads that wait cost little.
-THREADS = 36
+#: (processes, threads of each). As many threads as calls may be under way, and few in a process: they wait for each other.
+PROCESSES, THREADS = 4, 14
 _TURN_S = 0.5
 _PATIENCE_S = 60
 
@@ -172,8 +172,8 @@ def _one(patient: people.Patient) -> tuple[datetime, datetime]:
 def _country(place: Ground, seconds: float) -> list[Row]:
     """Answers that take what they take in the country: threads wait, and nothing grows."""
     place.simulator.scenario("*", f"latency:{COUNTRY_S}", "IDB")
-    with _flowing(place, [("batch", THREADS)] * 2) as children:
-        _until(lambda: _under_way() >= THREADS, "the flow does not begin")
+    with _flowing(place, [("batch", THREADS)] * PROCESSES) as children:
+        _until(lambda: _under_way() >= PROCESSES * THREADS // 2, "the flow does not begin")
         time.sleep(1)
         memory, most = [_memory_mb(children)], 0
         began, before = time.perf_counter(), _answered()
@@ -187,7 +187,7 @@ def _country(place: Ground, seconds: float) -> list[Row]:
     return [
         rate("appels par seconde, réponses en 0,4 s", carried, carried / elapsed, "/s", COUNTRY_RATE),
         rate("appels en cours à la fois", carried, most, "appels", COUNTRY_RATE * COUNTRY_S),
-        at_most("mémoire que les deux processus prennent de plus", len(memory), memory[-1] - half, "Mo", GROWTH_MB,
+        at_most("mémoire que ces processus prennent de plus", len(memory), memory[-1] - half, "Mo", GROWTH_MB,
                 f"{memory[-1]:.0f} Mo en tout"),
     ]  # fmt: skip
 

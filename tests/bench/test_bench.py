@@ -117,5 +117,5 @@ def test_flows_are_measured_on_calls_that_succeed(bench) -> None:
     assert len(content["rows"]) == 8
     # These two do not depend on the load of the machine.
     assert rows["questions du moteur sans index"]["held"] is True
-    assert rows["mémoire que les deux processus prennent de plus"]["held"] is True
+    assert rows["mémoire que ces processus prennent de plus"]["held"] is True
     assert all(row["median"] > 0 for row in content["rows"] if "appel" in row["unit"] or row["unit"] == "/s")
