@@ -26,6 +26,8 @@ _ELSEWHERE = {
     "rules": "supervision",
     "perimeter": "supervision",
     "connection": "supervision",
+    "connection-test": "supervision",
+    "connection-tests": "supervision",
     "third-party-notice": "admissions",
     "stay-activity": "admissions",
 }

@@ -36,6 +36,7 @@ class Action(StrEnum):
     SEE_EXCHANGES = "see_exchanges"
     RECORD_PAYMENT = "record_payment"
     SEE_TECHNICAL = "see_technical"
+    TEST_CONNECTION = "test_connection"
     MANAGE_ACCOUNTS = "manage_accounts"
 
 
@@ -62,6 +63,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.SEE_EXCHANGES: frozenset({Role.BILLING, Role.REFERENT, Role.ADMINISTRATOR}),
     Action.RECORD_PAYMENT: frozenset({Role.CASHIER, Role.BILLING}),
     Action.SEE_TECHNICAL: frozenset({Role.REFERENT, Role.ADMINISTRATOR}),
+    Action.TEST_CONNECTION: frozenset({Role.REFERENT}),
     Action.MANAGE_ACCOUNTS: frozenset({Role.ADMINISTRATOR}),
 }
 

@@ -104,3 +104,12 @@ class PlanStatus(models.TextChoices):
 
     PROPOSED = "proposed", "Proposé à l’établissement"
     VALIDATED = "validated", "Validé par l’établissement"
+
+
+class HandshakeState(models.TextChoices):
+    """Where a test d'accrochage stands."""
+
+    RUNNING = "running", "en cours"
+    SUCCEEDED = "succeeded", "réussi"
+    FAILED = "failed", "échoué"
+    STOPPED = "stopped", "arrêté"

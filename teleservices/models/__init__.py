@@ -2,7 +2,7 @@ from teleservices.models.anomalies import Anomaly, AnomalyStep
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
 from teleservices.models.catalogue import CallLimit, RetryPolicy, ReturnCode
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
-from teleservices.models.connection import ConnectionMilestone, ConnectionPlan
+from teleservices.models.connection import ConnectionMilestone, ConnectionPlan, ConnectionTest
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Circuit",
     "ConnectionMilestone",
     "ConnectionPlan",
+    "ConnectionTest",
     "MaintenanceWindow",
     "Perimeter",
     "PerimeterAmc",
