@@ -28,6 +28,7 @@ _ELSEWHERE = {
     "connection": "supervision",
     "connection-test": "supervision",
     "connection-tests": "supervision",
+    "start-connection-test": "supervision",
     "third-party-notice": "admissions",
     "stay-activity": "admissions",
 }

@@ -180,7 +180,7 @@ def result_of(test: ConnectionTest, steps: Sequence[Step]) -> Result:
     """What the test proves, in words."""
     answer = steps[1]
     if test.state == HandshakeState.RUNNING:
-        return Result("Test en cours", "Le raccordement technique n’est pas encore prouvé.")
+        return Result("Raccordement technique pas encore prouvé", "Les réponses sont attendues.")
     if test.state == HandshakeState.STOPPED:
         return Result(_NOT_PROVED, "Le test a été arrêté avant sa fin.", "Recommencez quand vous voudrez.")
     if test.state == HandshakeState.FAILED:
@@ -254,7 +254,7 @@ def _record(test: ConnectionTest) -> dict[str, Any]:
             _row("Réponse", [_answer(step) for step in steps]),
             _row("Identifiant du message", [step.message_id for step in steps], mono=True),
         ],
-        "uses": [one.use for one in certificates],
+        "uses": [f"{one.use[:1].upper()}{one.use[1:]}" for one in certificates],
         "certificate_rows": [
             _row("Titulaire", [_sentence(one.problem) if one.problem else one.subject for one in certificates]),
             _row("Émetteur", [one.issuer for one in certificates]),

@@ -294,8 +294,8 @@ def certificates_shown() -> Sequence[ShownCertificate]:
     """The hospital's two certificates, as this process would present them: to the directory, to the AMC."""
     files = settings.TELESERVICES
     return [
-        _shown("Annuaire AMC", Path(files["directory_certificate"])),
-        _shown("Services des AMC", Path(files["services_certificate"])),
+        _shown("annuaire AMC", Path(files["directory_certificate"])),
+        _shown("services des AMC", Path(files["services_certificate"])),
     ]
 
 

@@ -184,7 +184,7 @@ def a_connection_test(stay: Stay | None = None, **fields: Any) -> ConnectionTest
         "directory_call": directory,
         "idb_call": idb,
         "software": "mini-GAP 0.1.0",
-        "certificates": [asdict(ShownCertificate("Annuaire AMC", "CH de Valmont", "IGC", "3A4B", "2027-11-22"))],
+        "certificates": [asdict(ShownCertificate("annuaire AMC", "CH de Valmont", "IGC", "3A4B", "2027-11-22"))],
     } | fields
     return ConnectionTest.objects.create(
         establishment=stay.establishment, stay=stay, coverage=idb.coverage, debtor=idb.debtor,
