@@ -130,9 +130,9 @@ def _step(
     if test.is_running:
         view = present(call, known, now)
         says = "" if view.state == "answered" else f"{view.happened} {view.system}"
-        said = {"tone": view.tone, "icon": view.icon, "chip": view.chip, "says": says}
-        return Step(**shown, **said, due_at=view.due_at if view.open else None, moving=view.moving)
-    return Step(**shown, **_fate(call, last, answered))
+        shown |= {"tone": view.tone, "icon": view.icon, "chip": view.chip, "says": says}
+        return Step(**shown, due_at=view.due_at if view.open else None, moving=view.moving)
+    return Step(**(shown | _fate(call, last, answered)))
 
 
 def _answered_in(test: ConnectionTest, call: TeleserviceCall) -> bool:

@@ -228,9 +228,10 @@ def follow(test_id: int) -> None:
             return
         entry = rights.entry_for(test.stay, test.coverage)
         found = entry is not None and entry.found
-        if (ended := verdict(test.directory_call, found, test.idb_call)) is not None:
+        directory = test.directory_call
+        if (ended := verdict(directory, found, test.idb_call)) is not None:
             _end(test, ended)
-        elif test.idb_call is None and test.directory_call.status == CallStatus.SUCCEEDED:
+        elif test.idb_call is None and directory is not None and directory.status == CallStatus.SUCCEEDED:
             test.idb_call = planning.ask_now(
                 test.stay, test.coverage, Operation.IDB, test.event, parameters={TESTED: True}
             )
