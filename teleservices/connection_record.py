@@ -148,7 +148,7 @@ def _label(call: TeleserviceCall, code: str, known: ReturnCode | None) -> str:
         return ""
     if code == POSITIVE:
         return "réponse positive"
-    return known.label if known else "absent du catalogue"
+    return known.label.replace("'", "’") if known else "absent du catalogue"
 
 
 def _fate(call: TeleserviceCall, last: TeleserviceAttempt | None, answered: bool) -> dict[str, str]:

@@ -30,7 +30,7 @@ class ConnectionTestForm(forms.Form):
         required=False,
         help_text="Vide\u00a0: l’AMC miroir, sinon la première du dossier.",
     )
-    key = forms.UUIDField(widget=forms.HiddenInput, required=False)
+    key = forms.CharField(widget=forms.HiddenInput, required=False)
 
     @classmethod
     def blank(cls) -> ConnectionTestForm:
@@ -48,7 +48,11 @@ class ConnectionTestForm(forms.Form):
 
     @property
     def request_key(self) -> UUID | None:
-        return self.cleaned_data.get("key")
+        """None when the key is not one of ours: nobody can correct a hidden field."""
+        try:
+            return UUID(self.cleaned_data["key"])
+        except ValueError:
+            return None
 
     def refuse(self, refusal: Refused) -> None:
         params: dict[str, Any] = {"kept": _NOTHING_LEFT, "next": refusal.todo}

@@ -121,7 +121,6 @@ def test_the_second_of_two_people_is_told_who_began(client, stay, referent) -> N
         ({"iep": "bonjour"}, "Aucun séjour de votre établissement n’a cet IEP."),
         ({"amc_number": "12A"}, "Ce n’est pas un n° AMC."),
         ({"amc_number": "99000101"}, "n’est pas couvert par cet organisme"),
-        ({"key": "rien"}, "lancer"),
     ],
 )
 def test_what_cannot_be_tested_is_said_and_what_was_typed_is_kept(typed, sentence, client, stay) -> None:
@@ -147,6 +146,12 @@ def test_a_dossier_of_another_hospital_does_not_exist_here(client, simulator) ->
 def test_a_dossier_without_an_amc_is_said(client) -> None:
     answer = client.post(START, {"iep": scene.a_stay().iep, "key": str(uuid4())})
     assert "n’a pas de complémentaire à la date des soins" in answer.content.decode()
+
+
+def test_a_key_that_is_not_ours_blocks_nobody(client, stay) -> None:
+    for key in ("rien", ""):
+        assert client.post(START, {"iep": stay.iep, "key": key}).status_code == 302
+    assert ConnectionTest.objects.count() == 1, "the first still runs"
 
 
 # ---- who may ----
@@ -292,7 +297,7 @@ def test_what_an_amc_writes_beside_its_code_is_not_in_the_record(client, succeed
         text_of(client.get(f"{TESTS}{succeeded.pk}/pv.pdf").content),
         page(client, ConnectionTest.objects.get()),
     ):
-        assert "RC14" in shown and "Bénéficiaire inconnu de l'organisme" in shown
+        assert "RC14" in shown and "Bénéficiaire inconnu de l’organisme" in shown
         assert "OUEDRAOGO" not in shown
 
 
