@@ -31,6 +31,9 @@ _ELSEWHERE = {
     "trust-authority": "supervision",
     "move-perimeter": "supervision",
     "name-amc": "supervision",
+    "connection-test": "supervision",
+    "connection-tests": "supervision",
+    "start-connection-test": "supervision",
     "third-party-notice": "admissions",
     "stay-activity": "admissions",
 }

@@ -37,6 +37,7 @@ class Action(StrEnum):
     RECORD_PAYMENT = "record_payment"
     SEE_TECHNICAL = "see_technical"
     MANAGE_CERTIFICATES = "manage_certificates"
+    TEST_CONNECTION = "test_connection"
     MANAGE_ACCOUNTS = "manage_accounts"
 
 
@@ -64,6 +65,7 @@ PERMISSIONS: dict[Action, frozenset[Role]] = {
     Action.RECORD_PAYMENT: frozenset({Role.CASHIER, Role.BILLING}),
     Action.SEE_TECHNICAL: frozenset({Role.REFERENT, Role.ADMINISTRATOR}),
     Action.MANAGE_CERTIFICATES: frozenset({Role.ADMINISTRATOR}),
+    Action.TEST_CONNECTION: frozenset({Role.REFERENT}),
     Action.MANAGE_ACCOUNTS: frozenset({Role.ADMINISTRATOR}),
 }
 

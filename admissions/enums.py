@@ -99,3 +99,4 @@ class EventKind(models.TextChoices):
     PATIENT_INFORMED = "patient_informed", "patient prévenu"
     ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"
     PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"
+    CONNECTION_TESTED = "connection_tested", "test d’accrochage"

@@ -285,6 +285,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
     EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
     EventKind.PERIMETER_CHANGED: ("settings-automation", "Périmètre ROC changé"),
+    EventKind.CONNECTION_TESTED: ("plug-connected", "Test d’accrochage"),
 }
 _NOW: Final = {RequestCode.SINGLE_ROOM: "Chambre particulière", RequestCode.COMPANION_MEAL: "Repas accompagnant"}
 

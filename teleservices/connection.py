@@ -22,6 +22,7 @@ from admissions.errors import Conflict, Refused
 from teleservices.enums import CallStatus, PlanStatus
 from teleservices.messages import Operation
 from teleservices.models import ConnectionMilestone, ConnectionPlan, TeleserviceCall
+from teleservices.perimeter import TESTED
 
 PHASES: Final = {
     "0": "Prérequis et préparation",
@@ -112,12 +113,40 @@ def save(
     return plan
 
 
+def done_on(establishment: Establishment, code: str) -> date | None:
+    """When a milestone was reached; None while it is not."""
+    found = ConnectionMilestone.objects.filter(plan__establishment=establishment, code=code)
+    return found.values_list("done_on", flat=True).first()
+
+
+@transaction.atomic
+def reached(establishment: Establishment, code: str, day: date, user: User | None) -> bool:
+    """The system saw a milestone reached that day: written unless somebody gave it a real date. False: it had one.
+
+    The plan is a new version: whoever has it open is told.
+    """
+    plan, _ = ConnectionPlan.objects.get_or_create(establishment=establishment, defaults={"version": 0})
+    plan = ConnectionPlan.objects.select_for_update().get(pk=plan.pk)
+    milestone, _ = ConnectionMilestone.objects.get_or_create(plan=plan, code=code)
+    if milestone.done_on is not None:
+        return False
+    milestone.done_on = day
+    milestone.save(update_fields=["done_on"])
+    plan.version, plan.updated_by = plan.version + 1, user
+    plan.save()
+    return True
+
+
 def first_real_call(establishment: Establishment) -> date | None:
-    """The day of the first question on rights that an AMC answered: what « démarrage des flux réels » may be."""
+    """The day of the first question on rights that an AMC answered: what « démarrage des flux réels » may be.
+
+    A test d'accrochage is not real flow.
+    """
     first = (
         TeleserviceCall.objects.filter(
             stay__establishment=establishment, operation=Operation.IDB, status=CallStatus.SUCCEEDED
         )
+        .exclude(parameters__has_key=TESTED)
         .order_by("pk")
         .values_list("finished_at", flat=True)
         .first()

@@ -128,3 +128,12 @@ class TrustProblem(models.TextChoices):
     OTHER_NAME = "other_name", "fait pour un autre serveur"
     WRONG_PURPOSE = "wrong_purpose", "pas fait pour un serveur"
     OTHER = "other", "refusé par la vérification"
+
+
+class HandshakeState(models.TextChoices):
+    """Where a test d'accrochage stands."""
+
+    RUNNING = "running", "en cours"
+    SUCCEEDED = "succeeded", "réussi"
+    FAILED = "failed", "échoué"
+    STOPPED = "stopped", "arrêté"

@@ -42,6 +42,7 @@ class Handler(Protocol):
 
 _HANDLERS: dict[Operation, Handler] = {}
 _AFTERWARDS: list[Callable[[TeleserviceCall], None]] = []
+_STOPPED: list[Callable[[TeleserviceCall], None]] = []
 _REARMED: list[Callable[[Stay, AdmissionEvent], None]] = []
 
 
@@ -53,6 +54,12 @@ def register_afterwards(hook: Callable[[TeleserviceCall], None]) -> None:
     """`hook` is told of each call that ended, in the transaction that recorded it: the chain goes on from there."""
     if hook not in _AFTERWARDS:
         _AFTERWARDS.append(hook)
+
+
+def register_stopped(hook: Callable[[TeleserviceCall], None]) -> None:
+    """`hook` is told of each call that stopped for a cause of ours, in the transaction that recorded it."""
+    if hook not in _STOPPED:
+        _STOPPED.append(hook)
 
 
 def register_rearmed(hook: Callable[[Stay, AdmissionEvent], None]) -> None:
@@ -70,13 +77,21 @@ def call_ended(call: TeleserviceCall) -> None:
         hook(call)
 
 
+def call_stopped(call: TeleserviceCall) -> None:
+    for hook in _STOPPED:
+        hook(call)
+
+
 def rearmed(stay: Stay, event: AdmissionEvent) -> None:
     for hook in _REARMED:
         hook(stay, event)
 
 
 def register_own() -> None:
+    from teleservices import connection_test
     from teleservices.rights import DirectoryHandler, RightsHandler
 
     register(Operation.DIRECTORY, DirectoryHandler())
     register(Operation.IDB, RightsHandler())
+    register_afterwards(connection_test.call_ended)
+    register_stopped(connection_test.call_ended)

@@ -30,6 +30,10 @@ from teleservices.ruling import change_perimeter, in_force
 _OPEN_STAYS: Final = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
 #: Stays that take their new route in one turn of the task.
 MOVED_AT_ONCE: Final = 100
+#: Why a call that had not left is cancelled when its AMC leaves the perimeter.
+OUTSIDE: Final = "outside_perimeter"
+#: In the parameters of a call: a test d'accrochage asked it, whatever the perimeter says.
+TESTED: Final = "connection_test"
 
 
 def mode_of(establishment_id: int, domain: str, day: date | None = None) -> PerimeterMode:
@@ -45,6 +49,15 @@ def includes(stay: Stay, debtor_id: int) -> bool:
         return mode == PerimeterMode.ALL
     named = PerimeterAmc.objects.filter(establishment=stay.establishment_id, debtor=debtor_id)
     return named.filter(circle__in=_circles(mode)).exists()
+
+
+def only_tested(call: TeleserviceCall) -> bool:
+    """True when a test d'accrochage alone asked this AMC, out of the perimeter.
+
+    Its answer proves the connection and changes nothing of the dossier, which goes the way of before: rights written
+    here would bring a SIM and a CLC to an AMC with which the hospital has not begun.
+    """
+    return TESTED in call.parameters and not includes(call.stay, call.debtor_id)
 
 
 def _circles(mode: str) -> tuple[Circle, ...]:

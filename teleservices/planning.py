@@ -19,6 +19,7 @@ from teleservices.enums import OPEN, CallStatus, Disposition, Lane
 from teleservices.gates import channel_of
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
+from teleservices.perimeter import OUTSIDE, TESTED
 
 # Events after which rights must be known afresh if the last answer has lost its validity.
 _RIGHTS_EVENTS = {
@@ -63,7 +64,7 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
     """Directory if its answer is old, then IDB if its answer is; nothing when both are fresh, unless forced."""
     now = timezone.now()
     if not perimeter.includes(stay, coverage.debtor_id):
-        cancel_unsent(stay, "outside_perimeter", coverage)
+        cancel_unsent(stay, OUTSIDE, coverage)
         _not_by_roc(stay, coverage, "HORS_PERIMETRE", now)
         return None
     entry = rights.entry_for(stay, coverage)
@@ -139,6 +140,31 @@ def plan(
     return call
 
 
+def ask_now(
+    stay: Stay, coverage: Coverage, operation: Operation, event: AdmissionEvent, *, parameters: dict[str, Any]
+) -> TeleserviceCall:
+    """Put this question at once, whatever is known and whatever the perimeter says. Needs the stay's lock.
+
+    The call that is open already is the one: due now, in the patients' lane, `parameters` added to its own. One whose
+    outcome is unknown stays so: only the same message will settle it.
+    """
+    open_call = (
+        TeleserviceCall.objects.select_for_update()
+        .filter(stay=stay, coverage=coverage, operation=operation, status__in=constants(OPEN))
+        .first()
+    )
+    if open_call is None:
+        return plan(stay, coverage, operation, event, parameters=parameters, lane=Lane.INTERACTIVE)
+    open_call.parameters |= parameters
+    if open_call.status != CallStatus.CALLING:
+        open_call.not_before, open_call.lane = timezone.now(), Lane.INTERACTIVE
+        if open_call.status == CallStatus.NEEDS_REFERENT:
+            open_call.status, open_call.cause = CallStatus.PLANNED, ""
+        transaction.on_commit(partial(wake_call, open_call))
+    open_call.save(update_fields=["parameters", "not_before", "lane", "status", "cause"])
+    return open_call
+
+
 def wake_call(call: TeleserviceCall) -> None:
     wake_id(call.pk, call.lane)
 
@@ -166,7 +192,7 @@ def changed_since(call: TeleserviceCall) -> AdmissionEvent | None:
 def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
     """Put the question again as it stands now, in the name of the event that changed it."""
     if call.coverage.active:
-        parameters = {"content": call.parameters["content"]} if "content" in call.parameters else {}
+        parameters = {name: call.parameters[name] for name in ("content", TESTED) if name in call.parameters}
         plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)
 
 
@@ -189,6 +215,9 @@ def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None, oper
     calls = TeleserviceCall.objects.filter(
         stay=stay, status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]
     ).exclude(operation=Operation.DEL)
+    if cause == OUTSIDE:
+        # A hospital tests its connection before its perimeter is open.
+        calls = calls.exclude(parameters__has_key=TESTED)
     if coverage:
         calls = calls.filter(coverage=coverage)
     if operation:

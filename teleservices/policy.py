@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from admissions.enums import RightsStatus
 from admissions.services.coverage import apply_rights, rights_undetermined
-from teleservices import anomalies, planning
+from teleservices import anomalies, perimeter, planning
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
-from teleservices.handlers import call_ended, handler_of
+from teleservices.handlers import call_ended, call_stopped, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.retries import next_try
@@ -85,6 +85,12 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
         return
     call.status, call.in_doubt, call.cause = CallStatus.REFUSED, False, ""
     call.finished_at = call.finished_at or now
+    if perimeter.only_tested(call):
+        # Who tests reads the code: outside the perimeter a refusal asks nothing of anybody, and is not put afresh.
+        call.superseded_at = now
+        call.save()
+        call_ended(call)
+        return
     if (newer := planning.changed_since(call)) is not None:
         # It was about facts that are no longer: nothing is asked of anybody, the question is put afresh.
         call.superseded_at = now
@@ -125,6 +131,7 @@ def stopped(call: TeleserviceCall, cause: str, was_in_doubt: bool, now: datetime
         return
     call.status, call.cause, call.claimed_until = CallStatus.NEEDS_REFERENT, cause[:60], None
     call.save()
+    call_stopped(call)
 
 
 def hold(call: TeleserviceCall, cause: str) -> None:

@@ -14,6 +14,7 @@ from admissions.services.coverage import apply_rights, rights_undetermined
 from debtors.models import DirectoryEntry
 from debtors.querysets import directory_entry
 from debtors.services import store_directory_answer
+from teleservices import perimeter
 from teleservices.handlers import NotConfigured, NothingToAsk
 from teleservices.messages import (
     Answer,
@@ -145,7 +146,7 @@ class DirectoryHandler:
             "multiple_centres": answer.multiple_centres,
         }
         store_directory_answer(key, said, received_at(call))
-        if not answer.found:
+        if not answer.found and not perimeter.only_tested(call):
             rights_undetermined(
                 call.stay,
                 call.coverage_id,
@@ -174,6 +175,8 @@ class RightsHandler:
 
     def apply(self, call: TeleserviceCall, answer: Answer) -> None:
         assert isinstance(answer, RightsAnswer)
+        if perimeter.only_tested(call):
+            return
         day = care_date(call.stay)
         covered = (answer.rights_from is None or answer.rights_from <= day) and (
             answer.rights_until is None or day <= answer.rights_until

@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from admissions.events import wake
-from teleservices import anomalies, certificates, engine, expiry, perimeter
+from teleservices import anomalies, certificates, connection_test, engine, expiry, perimeter
 
 
 @shared_task
@@ -17,6 +17,7 @@ def drain_calls(call_id: int) -> None:
 @shared_task
 def sweep_calls() -> None:
     engine.sweep()
+    connection_test.sweep()
 
 
 @shared_task

@@ -47,7 +47,7 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
     ),
     "client_certificate_refused": (
         "Notre certificat est refusé par l’organisme",
-        "Certificat expiré, révoqué ou non déclaré : mettez le nouveau en service dans « Certificats », tout repart seul.",
+        "Certificat expiré, révoqué ou non déclaré : faites-le déclarer, ou mettez le nouveau en service dans « Certificats ».",
     ),
     "server_certificate_refused": (
         "Le certificat de l’organisme n’est pas reconnu",

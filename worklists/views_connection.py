@@ -15,10 +15,14 @@ from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Conflict, Refused
 from gap.lists import export
-from teleservices import connection
+from teleservices import connection, connection_test
 from teleservices.connection import Dates, milestones
 from teleservices.enums import PlanStatus
+from worklists.forms_connection import ConnectionTestForm
 from worklists.forms_rules import ConnectionForm
+
+#: Tests shown beside the plan; the others are a list of their own.
+LAST_TESTS = 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,8 +53,23 @@ def plan(request: HttpRequest) -> HttpResponse:
     return redirect("worklists:connection")
 
 
-def _page(request: HttpRequest, found: Any, form: ConnectionForm, status: int = 200) -> HttpResponse:
+def plan_page(request: HttpRequest, *, test_form: ConnectionTestForm, status: int) -> HttpResponse:
+    """The plan as it stands, beside a test that could not be started."""
     user: Any = request.user
+    found = connection.plan_of(user.establishment)
+    return _page(request, found, ConnectionForm.of(found), status, test_form=test_form)
+
+
+def _page(
+    request: HttpRequest,
+    found: Any,
+    form: ConnectionForm,
+    status: int = 200,
+    *,
+    test_form: ConnectionTestForm | None = None,
+) -> HttpResponse:
+    user: Any = request.user
+    last = list(connection_test.tests_of(user.establishment_id)[: LAST_TESTS + 1])
     dates = connection.dates_of(found)
     phases = [
         {
@@ -77,6 +96,10 @@ def _page(request: HttpRequest, found: Any, form: ConnectionForm, status: int = 
         "late": sum(one.late for one in dates.values()),
         "first_call": connection.first_real_call(user.establishment),
         "may_change": user.may(Action.CHANGE_RULES),
+        "may_test": user.may(Action.TEST_CONNECTION),
+        "test_form": test_form or ConnectionTestForm.blank(),
+        "tests": last[:LAST_TESTS],
+        "more_tests": len(last) > LAST_TESTS,
     }
     return render(request, "worklists/connection.html", context, status=status)
 

@@ -8,7 +8,7 @@ from teleservices.models.certificates import (
     TrustedAuthority,
 )
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
-from teleservices.models.connection import ConnectionMilestone, ConnectionPlan
+from teleservices.models.connection import ConnectionMilestone, ConnectionPlan, ConnectionTest
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Circuit",
     "ConnectionMilestone",
     "ConnectionPlan",
+    "ConnectionTest",
     "ExpiryWarning",
     "MaintenanceWindow",
     "Perimeter",

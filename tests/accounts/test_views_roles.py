@@ -58,6 +58,7 @@ def world() -> SimpleNamespace:
         record=scene.a_record(),
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         anomaly=scene.an_anomaly(),
+        connection_test=scene.a_connection_test(),
     )
 
 
@@ -82,6 +83,9 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "worklists:distrust-authority": 1,
         "worklists:anomaly": world.anomaly.pk,
         "worklists:anomaly-evidence": world.anomaly.pk,
+        "worklists:connection-test": world.connection_test.pk,
+        "worklists:stop-connection-test": world.connection_test.pk,
+        "worklists:connection-record": world.connection_test.pk,
     }
     known: dict[str, Any] = {
         "iep": world.stay.iep,

@@ -68,6 +68,7 @@ def world(establishment) -> SimpleNamespace:
         record=scene.a_record(invoice_number=parts[Payer.AMC].number[:-1] + "0", amount="210.40"),
         association=association,
         anomaly=scene.an_anomaly(),
+        connection_test=scene.a_connection_test(),
     )
 
 

@@ -25,6 +25,7 @@ from gap.pki import (
 )
 from teleservices import certificates, client, credentials
 from teleservices.clients.errors import ConfigurationError
+from teleservices.connection_test import certificates_shown
 from teleservices.enums import CallStatus, CertificateState, CertificateUse, TrustProblem
 from teleservices.messages import Operation
 from teleservices.models import RefusedCertificate, SoftwareCertificate, TeleserviceCall, TrustedAuthority
@@ -236,6 +237,13 @@ def test_the_keys_of_the_expired_are_erased_and_no_other(pki) -> None:
     assert old.private_key is None
     with pytest.raises(Refused, match="a expiré le"):
         certificates.put_in_force(old.pk)
+
+
+def test_a_connection_test_names_the_one_in_force_and_the_file_where_there_is_none(pki) -> None:
+    kept = certificates.put_in_force(imported(SERVICES, issued(pki, "shown")).pk)
+    directory, services = certificates_shown()
+    assert services.serial == kept.serial.upper()
+    assert directory.serial == f"{read_certificate(pki.directory.certificate).serial_number:X}"
 
 
 # ---- trust ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,8 +26,16 @@ from billing.enums import (
 from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine
 from debtors.enums import AssociationStatus
 from teleservices import anomalies, gates
-from teleservices.enums import AnomalyState, CallStatus, Disposition, Family
-from teleservices.models import Anomaly, Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.connection_test import ShownCertificate
+from teleservices.enums import AnomalyState, CallStatus, Disposition, Family, HandshakeState
+from teleservices.models import (
+    Anomaly,
+    Circuit,
+    ConnectionTest,
+    MaintenanceWindow,
+    TeleserviceAttempt,
+    TeleserviceCall,
+)
 from tests.factories import (
     AmoCoverageFactory,
     AssociationFactory,
@@ -155,6 +164,32 @@ def an_anomaly(state: str = AnomalyState.TO_REPORT, **fields: Any) -> Anomaly:
         anomaly.state, anomaly.recipient, anomaly.reference = state, "amc", "INC-4411"
         anomaly.save()
     return anomaly
+
+
+def a_connection_test(stay: Stay | None = None, **fields: Any) -> ConnectionTest:
+    """A test d'accrochage that succeeded, unless said otherwise."""
+    stay = stay or a_stay()
+    fields.setdefault("asked_at", ago(minutes=20))
+    ended: dict[str, Any] = {"status": CallStatus.SUCCEEDED, "return_code": "OK", "finished_at": ago(minutes=19)}
+    directory = a_call(stay, operation="ANNUAIRE", **ended)
+    idb = a_call(stay, directory.coverage, **ended)
+    for call, path in ((directory, "annuaire"), (idb, f"amc/{idb.channel}/idb")):
+        TeleserviceAttempt.objects.create(
+            call=call, number=1, started_at=ago(minutes=19, seconds=5), duration_ms=43, outcome="answered",
+            url=f"https://roc.exemple.fr:8443/{path}", http_status=200,
+        )  # fmt: skip
+    values = {
+        "state": HandshakeState.SUCCEEDED,
+        "finished_at": ago(minutes=19, seconds=-1),
+        "directory_call": directory,
+        "idb_call": idb,
+        "software": "mini-GAP 0.1.0",
+        "certificates": [asdict(ShownCertificate("annuaire AMC", "CH de Valmont", "IGC", "3A4B", "2027-11-22"))],
+    } | fields
+    return ConnectionTest.objects.create(
+        establishment=stay.establishment, stay=stay, coverage=idb.coverage, debtor=idb.debtor,
+        event=an_event(stay, EventKind.CONNECTION_TESTED), **values,
+    )  # fmt: skip
 
 
 #: One refusal, or wait, of each family of the programme, as the policy leaves it.
