@@ -201,7 +201,7 @@ def _against_bare(place: Ground, debtor: Debtor, rounds: int, seconds: float) ->
     for _ in range(rounds):
         bare.call()
     alone = rounds / (time.perf_counter() - began)
-    with _flowing(place, [("batch", 4)] * 2):
+    with _flowing(place, [("batch", 4)] * min(PROCESSES, 2)):
         _until(lambda: _under_way() > 1, "the flow does not begin")
         time.sleep(1)
         began, before = time.perf_counter(), _answered()

@@ -143,7 +143,8 @@ REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://"),
+        # The words of Celery for a socket and its database, then those of the Redis library.
+        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://").replace("virtual_host=", "db="),
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -39,7 +39,7 @@ def _database_answers() -> bool:
 
 
 def _redis_answers() -> bool:
-    url = settings.REDIS_URL.replace("redis+socket://", "unix://")
+    url = settings.CACHES["default"]["LOCATION"]
     try:
         return bool(redis.from_url(url, socket_timeout=1, socket_connect_timeout=1).ping())
     except redis.RedisError:

@@ -165,6 +165,7 @@ def _fate(call: TeleserviceCall, last: TeleserviceAttempt | None, answered: bool
     words = {
         AttemptOutcome.STARTED: "réponse attendue",
         AttemptOutcome.ANSWERED: "organisme indisponible",
+        AttemptOutcome.UNAVAILABLE: "organisme indisponible",
         AttemptOutcome.CONFIGURATION: CAUSES.get(last.reason, "certificat ou réglage"),
         AttemptOutcome.REFUSED: CAUSES.get(last.reason, "message refusé"),
     }

@@ -181,7 +181,13 @@ def _claim(call_id: int) -> Claimed | None:
     attempt = TeleserviceAttempt(
         call=call, number=call.attempts_count, started_at=now, url=url, request_xml=request_xml
     )
-    if not _CLAIM.run(call, were, attempt):
+    try:
+        taken = _CLAIM.run(call, were, attempt)
+    except IntegrityError:
+        gates.give_probe_back(call, until)
+        raise
+    if not taken:
+        gates.give_probe_back(call, until)
         return None
     return Claimed(
         call_id=call.pk,
@@ -261,7 +267,11 @@ def _record(claimed: Claimed, result: Exchange | CallError) -> bool:
     _note_attempt(claimed, result)
     if isinstance(result, Exchange):
         policy.refused(call, result.answer.header, now)
-        return call.disposition == Disposition.RETRY
+        if call.disposition != Disposition.RETRY:
+            return False
+        # An answer that says « not now » is no service: it counts for nothing in times and availability.
+        TeleserviceAttempt.objects.filter(pk=claimed.attempt_id).update(outcome=AttemptOutcome.UNAVAILABLE)
+        return True
     if isinstance(result, ConfigurationError | Refused):
         policy.stopped(call, result.reason, claimed.was_in_doubt, now)
     elif isinstance(result, NotSent):

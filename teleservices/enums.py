@@ -25,6 +25,7 @@ class Lane(models.TextChoices):
 class AttemptOutcome(models.TextChoices):
     STARTED = "started", "commencé"
     ANSWERED = "answered", "répondu"
+    UNAVAILABLE = "unavailable", "répondu indisponible"
     NOT_SENT = "not_sent", "rien n’est parti"
     LOST = "lost", "parti, réponse perdue"
     INVALID = "invalid", "réponse illisible"

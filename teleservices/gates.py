@@ -71,6 +71,14 @@ def take_probe(call: TeleserviceCall, until: datetime) -> bool:
     return bool(circuit.update(retry_at=until))
 
 
+def give_probe_back(call: TeleserviceCall, until: datetime) -> None:
+    """This call could not leave: if it was to go to see, another may, at once."""
+    if call.circuit_retry_at is None:
+        return
+    circuit = Circuit.objects.filter(channel=call.channel, operation=call.operation, retry_at=until)
+    circuit.update(retry_at=call.circuit_retry_at)
+
+
 def answered(channel: str, operation: str) -> None:
     """The other side is back: the circuit closes, and those that waited for it leave soon."""
     closed = Circuit.objects.filter(channel=channel, operation=operation).update(

@@ -55,8 +55,12 @@ class CallView:
 
     @property
     def announcement(self) -> str:
-        """What is said aloud, of a final state only."""
-        return f"{self.operation} : {self.line}" if not self.open else ""
+        """What is said aloud: a final state; and that an answer is late, in the same words at each try (so, once)."""
+        if not self.open:
+            return f"{self.operation} : {self.line}"
+        if self.state in ("retry", "unknown"):
+            return f"{self.operation} : pas de réponse pour l’instant, le système relance seul."
+        return ""
 
 
 def present(call: TeleserviceCall, code: ReturnCode | None, now: datetime, *, detail: str = "") -> CallView:

@@ -145,9 +145,13 @@ def entries_of(stay: Stay, calls: Calls, since: datetime) -> list[Entry]:
     return entries
 
 
+def is_news(call: TeleserviceCall, since: datetime) -> bool:
+    """It ended, or left and waits for an answer, after `since`: whoever looks at the page has not seen it."""
+    return (call.finished_at or call.first_sent_at or call.planned_at) >= since
+
+
 def _call_entry(call: TeleserviceCall, view: CallView, since: datetime) -> Entry:
     at = call.finished_at or call.first_sent_at or call.planned_at
-    new = call.finished_at is not None and call.finished_at >= since
     head, _, rest = view.title.partition(", ")
     return Entry(
         at=at,
@@ -162,7 +166,7 @@ def _call_entry(call: TeleserviceCall, view: CallView, since: datetime) -> Entry
         chip_tone=view.tone,
         moving=view.open,
         yours=view.yours,
-        announce=view.announcement if new else "",
+        announce=view.announcement if is_news(call, since) else "",
         view=view,
         coverage_id=call.coverage_id,
     )

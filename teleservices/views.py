@@ -104,7 +104,7 @@ def stay_calls(request: HttpRequest, iep: str) -> HttpResponse:
     calls = timeline.calls_of(stay)
     since = _beat(request).since
     live = [view for row, view in zip(calls.rows, calls.views, strict=True) if row.superseded_at is None]
-    said = {row.pk: row.finished_at is not None and row.finished_at >= since for row in calls.rows}
+    said = {row.pk: timeline.is_news(row, since) for row in calls.rows}
     lines = [(view, view.announcement if said[view.call_id] else "") for view in live]
     context = {"calls": calls, "lines": lines, "may_act": _may_act(request)}
     content = (calls.every_s, calls.preparing, live, calls.upcoming)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,16 @@ from tests.factories import EstablishmentFactory
 from tests.simulator_process import SimulatorProcess
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+def pytest_configure() -> None:
+    """Each process of the suite has a Redis database of its own: a worker takes no message of another's test."""
+    if process := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+        apart = django_settings.REDIS_URL.partition("?")[0] + f"?virtual_host={int(process) + 1}"
+        os.environ["REDIS_URL"] = django_settings.REDIS_URL = django_settings.CELERY_BROKER_URL = apart
+        django_settings.CACHES["default"]["LOCATION"] = apart.replace("redis+socket:", "unix:").replace(
+            "virtual_host=", "db="
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

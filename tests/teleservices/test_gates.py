@@ -11,7 +11,7 @@ from django.utils import timezone
 from teleservices import engine, gates, queue
 from teleservices.enums import CallStatus, Lane
 from teleservices.messages import Operation
-from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceAttempt, TeleserviceCall
 from teleservices.querysets import to_ask
 from tests.crowd import an_amc, due_calls
 from tests.processes import run_together
@@ -180,6 +180,23 @@ def test_a_probe_that_fails_opens_for_longer(simulator) -> None:
     assert timedelta(seconds=190) < circuit.retry_at - timezone.now() < timedelta(seconds=290)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_probe_that_finds_its_place_taken_leaves_the_way_to_another(simulator, monkeypatch) -> None:
+    first, second = due_calls(an_amc(AMC, simulator), 2)
+    open_circuit()
+    before = Circuit.objects.get(**IDB).retry_at
+    TeleserviceCall.objects.filter(pk=second).update(
+        status=CallStatus.CALLING, slot=1, claimed_until=timezone.now() + timedelta(minutes=1)
+    )
+    with monkeypatch.context() as patched:
+        # What it read is out of date: the place that seemed free is not.
+        patched.setattr(gates, "free_slot", lambda call: 1)
+        assert engine.claim(first) is None
+    assert Circuit.objects.get(**IDB).retry_at == before
+    engine.run(first)
+    assert Circuit.objects.get(**IDB).opened_at is None
+
+
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_of_four_workers_one_goes_to_see() -> None:
@@ -216,6 +233,8 @@ def test_a_refusal_is_an_answer_and_unavailable_is_a_failure(simulator) -> None:
         engine.run(call)
     assert Circuit.objects.get(**IDB).last_cause == "RC24"
     assert Circuit.objects.get(**IDB).opened_at is not None
+    outcomes = TeleserviceAttempt.objects.filter(call__in=calls[:5]).order_by("pk").values_list("outcome", flat=True)
+    assert list(outcomes) == ["answered"] * 3 + ["unavailable"] * 2
 
 
 @pytest.mark.django_db

@@ -52,6 +52,13 @@ def test_the_median_and_the_p95_are_those_of_the_answers(coverage, establishment
     assert line.held
 
 
+def test_an_answer_that_says_not_now_is_no_service(coverage, establishment) -> None:
+    tried(coverage, ms=100)
+    tried(coverage, AttemptOutcome.UNAVAILABLE, ms=5)
+    line = only(establishment)
+    assert (line.tries, line.answers, line.median_ms, line.availability) == (2, 1, 100, 50)
+
+
 def test_a_payer_that_is_slow_once_in_ten_does_not_hold_the_level(coverage, establishment) -> None:
     for ms in [100] * 18 + [4_500] * 2:
         tried(coverage, ms=ms)

@@ -149,6 +149,31 @@ def test_only_what_ended_since_the_page_opened_is_announced(desk, stay, name) ->
     assert [text.replace("\u00a0", " ") for text in said] == ["SIM : Simulation reçue"]
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_a_payer_that_is_down_is_told_once_in_the_same_words_at_each_try(desk, stay, name) -> None:
+    address, _ = next_beat(part(desk, name, stay))
+    call = planned(stay)
+    said = []
+    for tries, change in enumerate(
+        (
+            {"status": CallStatus.PLANNED, "cause": "unavailable", "return_code": "RC24"},
+            {"status": CallStatus.UNKNOWN, "cause": "lost", "in_doubt": True},
+            {"status": CallStatus.PLANNED, "cause": "circuit_open", "in_doubt": False},
+        ),
+        start=1,
+    ):
+        later = timezone.now() + dt.timedelta(minutes=tries)
+        TeleserviceCall.objects.filter(pk=call.pk).update(
+            attempts_count=tries, first_sent_at=timezone.now(), not_before=later, **change
+        )
+        said += re.findall(r'data-announce="([^"]+)"', desk.get(address, **HTMX).text)
+    # The page says the same words of the same line once.
+    assert {text.replace("\u00a0", " ") for text in said} == {
+        "IDB : pas de réponse pour l’instant, le système relance seul."
+    }
+    assert "data-announce" not in part(desk, name, stay).text
+
+
 def test_the_member_number_is_asked_in_its_place(desk, signed_in, stay) -> None:
     refused = planned(
         stay,

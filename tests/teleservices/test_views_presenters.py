@@ -163,9 +163,17 @@ def test_an_unknown_code_is_shown_raw_and_given_to_the_referent() -> None:
     assert not view.yours
 
 
-@pytest.mark.parametrize("status", [CallStatus.PLANNED, CallStatus.CALLING, CallStatus.UNKNOWN])
-def test_only_final_states_are_announced(status: str) -> None:
-    assert present(call(status), None, NOW).announcement == ""
+@pytest.mark.parametrize("asked", [{"status": CallStatus.PLANNED, "attempts_count": 0}, {"status": CallStatus.CALLING}])
+def test_a_call_on_its_way_is_not_announced(asked) -> None:
+    assert present(call(**asked), None, NOW).announcement == ""
+
+
+@pytest.mark.parametrize("status", [CallStatus.PLANNED, CallStatus.UNKNOWN])
+def test_a_late_answer_is_announced_in_words_that_no_try_changes(status: str) -> None:
+    told = {present(call(status, attempts_count=tries), None, NOW).announcement for tries in (1, 2, 5)}
+    assert [text.replace("\u00a0", " ") for text in told] == [
+        "IDB : pas de réponse pour l’instant, le système relance seul."
+    ]
 
 
 def test_no_sentence_holds_the_identity_of_a_patient() -> None:

@@ -1,0 +1,115 @@
+"""A référent's screens by keyboard alone: an anomaly, a rule, the perimeter, a note, the certificates."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.enums import Role
+from teleservices.enums import AnomalyState, LimitName, PerimeterMode
+from teleservices.models import Anomaly, CallLimit, Perimeter
+from teleservices.ruling import in_force
+from tests.browser.hands import Keyboard
+from tests.worklists import scene
+from worklists.models import LineMark
+
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+# A person finds what they look for within so many times Tab.
+_MOST_TABS = 40
+
+
+@pytest.fixture
+def page(open_page, referent) -> Page:
+    return open_page(referent)
+
+
+def reach(page: Page, selector: str) -> None:
+    """Tab, from where one stands, to this element; each stop shows where one is."""
+    for _ in range(_MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            shown = page.evaluate(
+                "() => { const s = getComputedStyle(document.activeElement);"
+                " return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.borderStyle !== 'none' }"
+            )
+            assert shown, f"nothing shows that one stands on {selector}"
+            return
+    raise AssertionError(f"{selector} is not within {_MOST_TABS} times Tab")
+
+
+def test_an_anomaly_is_opened_from_its_list_reported_and_solved(page: Page, keyboard: Keyboard) -> None:
+    anomaly = scene.an_anomaly()
+    page.goto("/listes/anomalies-a-signaler/")
+    keyboard.press("j", "Enter")
+    expect(page).to_have_url(f"/anomalies/{anomaly.pk}/")
+    keyboard.press("e")
+    reach(page, "#id_reference")
+    keyboard.type("T-1204")
+    keyboard.press("Control+Enter")
+    expect(page.locator("main")).to_contain_text("Signalée")
+    anomaly.refresh_from_db()
+    assert (anomaly.state, anomaly.reference) == (AnomalyState.REPORTED, "T-1204")
+    keyboard.press("r", "Control+Enter")
+    expect(page.locator("main")).to_contain_text("Résolue")
+    assert Anomaly.objects.get().state == AnomalyState.SOLVED
+
+
+def test_a_mode_of_the_perimeter_is_looked_at_then_moved(page: Page, keyboard: Keyboard) -> None:
+    scene.a_coverage(scene.a_stay())
+    page.goto("/perimetre/")
+    reach(page, "#id_domain")
+    keyboard.type("MCO")
+    reach(page, "#id_mode")
+    keyboard.type("ferm")
+    reach(page, "form[method=get] button[type=submit]")
+    keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Changer le mode")).to_be_visible()
+    keyboard.press("Control+Enter")
+    expect(page.locator("#domains")).to_contain_text("Fermé")
+    assert in_force(Perimeter).get().mode == PerimeterMode.CLOSED
+
+
+def test_a_limit_of_the_calls_is_changed_from_a_day_on(page: Page, keyboard: Keyboard) -> None:
+    page.goto("/regles/")
+    reach(page, "form[action$='/regles/limites/'] select")
+    keyboard.type("simulations au plus")
+    reach(page, "form[action$='/regles/limites/'] [name$=value]")
+    keyboard.type("12")
+    keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("12")
+    assert in_force(CallLimit).get(name=LimitName.SIMULATIONS).value == 12
+
+
+def test_a_line_gets_its_note_and_its_pause(page: Page, keyboard: Keyboard) -> None:
+    scene.a_refusal("referent", "configuration")
+    page.goto("/listes/parametrage/")
+    keyboard.press("j", "x")
+    reach(page, "details.mark summary")
+    keyboard.press("Enter")
+    reach(page, "#mark-note")
+    keyboard.type("vu avec l'organisme")
+    reach(page, "#mark-until")
+    tomorrow = timezone.localdate() + dt.timedelta(days=1)
+    keyboard.type(f"{tomorrow:%d%m%Y}")
+    reach(page, "button[value=pause]")
+    keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("mis en pause")
+    mark = LineMark.objects.get()
+    assert mark.note == "vu avec l'organisme"
+
+
+def test_a_certificate_is_put_in_force_and_a_refusal_of_the_form_is_found(open_page, person, keyboard) -> None:
+    page = open_page(person(Role.ADMINISTRATOR))
+    hands = Keyboard(page)
+    page.goto("/certificats/")
+    reach(page, "#id_use")
+    hands.type("services")
+    reach(page, "#id_passphrase")
+    hands.type("rien")
+    hands.press("Control+Enter")
+    # No file was given: the browser, or the page, says where.
+    reach_back = page.evaluate("() => document.activeElement.id || document.querySelector('[aria-invalid]')?.id")
+    assert reach_back == "id_file"
