@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import environ
 import structlog
 
+from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.logs import LOGGING as LOGGING
 from gap.logs import configure_structlog
@@ -143,8 +144,7 @@ REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        # The words of Celery for a socket and its database, then those of the Redis library.
-        "LOCATION": REDIS_URL.replace("redis+socket://", "unix://").replace("virtual_host=", "db="),
+        "LOCATION": library_address(REDIS_URL),
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
+from gap.addresses import library_address
 from gap.api.problems import CONTENT_TYPE, TITLES
 
 
@@ -39,7 +40,7 @@ def _database_answers() -> bool:
 
 
 def _redis_answers() -> bool:
-    url = settings.CACHES["default"]["LOCATION"]
+    url = library_address(settings.REDIS_URL)
     try:
         return bool(redis.from_url(url, socket_timeout=1, socket_connect_timeout=1).ping())
     except redis.RedisError:

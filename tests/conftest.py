@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounts.enums import Role, Scope
 from accounts.models import ApiClient, Establishment, RoleAssignment, User
+from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
 from tests.simulator_process import SimulatorProcess
@@ -25,9 +26,7 @@ def pytest_configure() -> None:
     if process := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
         apart = django_settings.REDIS_URL.partition("?")[0] + f"?virtual_host={int(process) + 1}"
         os.environ["REDIS_URL"] = django_settings.REDIS_URL = django_settings.CELERY_BROKER_URL = apart
-        django_settings.CACHES["default"]["LOCATION"] = apart.replace("redis+socket:", "unix:").replace(
-            "virtual_host=", "db="
-        )
+        django_settings.CACHES["default"]["LOCATION"] = library_address(apart)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,7 +16,7 @@ from admissions.models import EventDelivery
 from teleservices import anomalies
 from teleservices.enums import Recipient
 from teleservices.models import Anomaly, AnomalyStep
-from worklists.demo import logins, places
+from worklists.demo import connected, logins, places
 from worklists.demo.acts import Acts, Hospital
 from worklists.demo.ageing import Ageing, move
 from worklists.demo.ageing_money import MoneyAgeing
@@ -43,6 +43,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
 
     establishment = places.build()
     logins.issue(establishment)
+    connected.keep_certificates(establishment)
     scripts = Casting(rng, now).stays(read_plots(size)) if size else []
     step(f"{places.NAME} : {len(scripts)} séjours à faire vivre")
     if not scripts:
@@ -60,6 +61,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
         MoneyAgeing(ageing, recovery.paid_at, rng, now).run()
         _report_the_oldest_anomaly(hospital, now)
     step("dates remises à leur place")
+    connected.prove_connection(establishment)
     return scripts
 
 

@@ -15,9 +15,9 @@ from billing.enums import EngagementStatus, FileStatus, InvoiceStatus, Payer, Pa
 from billing.models import Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation, Debtor, Operator
-from teleservices.enums import CallStatus, Family
+from teleservices.enums import CallStatus, CertificateState, CertificateUse, Family, HandshakeState
 from teleservices.messages import Operation
-from teleservices.models import TeleserviceCall
+from teleservices.models import ConnectionTest, SoftwareCertificate, TeleserviceCall
 from worklists import codes
 from worklists.demo.catalogue import payers, staff
 from worklists.demo.plots import FULL_SIZE
@@ -94,6 +94,11 @@ def take(establishment: Establishment, size: int) -> Census:
     missing += _people_missing(establishment)
     if size >= FULL_SIZE and (patients < PATIENTS or stays < STAYS):
         missing.append(f"{patients} patients et {stays} séjours, au lieu de {PATIENTS} et {STAYS} au moins")
+    kept = SoftwareCertificate.objects.filter(state=CertificateState.IN_FORCE).count()
+    if kept < len(CertificateUse):
+        missing.append(f"{kept} certificats en service, au lieu de {len(CertificateUse)}")
+    if not ConnectionTest.objects.filter(establishment=establishment, state=HandshakeState.SUCCEEDED).exists():
+        missing.append("aucun test d’accrochage réussi")
     alone = codes.share(establishment.pk).percent or 0
     if size >= FULL_SIZE and alone < ALONE_PERCENT:
         missing.append(f"{alone:.1f} % des dossiers se passent de tous, au lieu de {ALONE_PERCENT} %")

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from accounts.models import Establishment
-from worklists.demo import census, logins, places, today
+from worklists.demo import census, connected, logins, places, today
 from worklists.demo.builder import build
 from worklists.demo.plots import FULL_SIZE
 
@@ -87,6 +87,7 @@ class Command(BaseCommand):
         establishment = places.demonstration()
         if establishment is None:
             raise CommandError("La démonstration n’est pas chargée : lancez « make demo ».")
+        connected.keep_certificates(establishment)
         added = today.add_arrivals(establishment, size)
         if not logins.path().exists():
             logins.issue(establishment)
