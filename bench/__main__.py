@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = processor_ticks()
     database = nullcontext() if options.prepared else empty_database()
     with database, tempfile.TemporaryDirectory(prefix="gap-bench-") as folder, ground(Path(folder)) as place:
-        for name, measure in _measures(options.rounds, options.lines, options.backlog, options.seconds).items():
+        for name, measure in _measures(
+            options.rounds, options.lines, options.backlog, options.seconds, options.drain
+        ).items():
             if not options.only or name in options.only:
                 print(f"… {name}", file=sys.stderr, flush=True)
                 found += measure(place)
@@ -63,6 +65,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--backlog", type=int, default=100_000, help="calls of the night that wait; ten times as many ended"
     )
     parser.add_argument("--seconds", type=float, default=20, help="how long each flow of calls is looked at")
+    parser.add_argument("--drain", action="store_true", help="carry the whole night too (some minutes)")
     parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists", "flow"])
     parser.add_argument("--prepared", action="store_true", help="the database is migrated already, and for this alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
@@ -70,7 +73,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _measures(rounds: int, lines: int, backlog: int, seconds: float) -> dict[str, Callable[[Ground], list[Row]]]:
+def _measures(
+    rounds: int, lines: int, backlog: int, seconds: float, drain: bool
+) -> dict[str, Callable[[Ground], list[Row]]]:
     from bench import calls, cards, chain, flow, lists, screens
 
     return {
@@ -79,7 +84,9 @@ def _measures(rounds: int, lines: int, backlog: int, seconds: float) -> dict[str
         "chain": lambda place: chain.rows(place, rounds),
         "screens": lambda place: screens.rows(place, rounds, lines),
         "lists": lambda place: lists.rows(place, min(lines, 50)),
-        "flow": lambda place: flow.rows(place, rounds, backlog=backlog, ledger=backlog * 10, seconds=seconds),
+        "flow": lambda place: flow.rows(
+            place, rounds, backlog=backlog, ledger=backlog * 10, seconds=seconds, drain=drain
+        ),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import connection
+from django.db.models import Model
 from django.utils import timezone
 
 from admissions.enums import StayKind
@@ -113,12 +114,12 @@ class Crowd:
         gather_statistics()
 
 
-def _parts(name: str, model: type, **changed: str) -> dict[str, str]:
+def _parts(name: str, model: type[Model], **changed: str) -> dict[str, str]:
     """The table of a model, its columns but the key, and where each value comes from."""
-    columns = [field.column for field in model._meta.concrete_fields if not field.primary_key]  # type: ignore[attr-defined]
+    columns = [field.column for field in model._meta.concrete_fields if not field.primary_key]
     plural = {"stay": "stays", "event": "events", "call": "calls"}[name]
     return {
-        plural: f'"{model._meta.db_table}"',  # type: ignore[attr-defined]
+        plural: f'"{model._meta.db_table}"',
         f"{name}_columns": ", ".join(f'"{column}"' for column in columns),
         f"{name}_values": ", ".join(changed.get(column, f't."{column}"') for column in columns),
     }

@@ -32,6 +32,7 @@ from teleservices.models import TeleserviceAttempt, TeleserviceCall
 BACKLOG, LEDGER, SHORT = 100_000, 1_000_000, 1_000
 #: The national median of an answer, and what the whole country asks of one machine.
 COUNTRY_S, COUNTRY_RATE = 0.4, 100
+LEAST_KEPT = 0.7
 LEAST_SHARE, FLAT, START_MS, GROWTH_MB = 0.5, 1.5, 200, 64
 #: (processes, threads of each). As many threads as calls may be under way, and few in a process: they wait for each other.
 PROCESSES, THREADS = 4, 14
@@ -39,8 +40,19 @@ _TURN_S = 0.5
 _PATIENCE_S = 60
 
 
-def rows(place: Ground, rounds: int, *, backlog: int = BACKLOG, ledger: int = LEDGER, seconds: float = 20) -> list[Row]:
-    """`backlog`: calls of the night; `ledger`: calls in all; `seconds`: how long each flow is looked at."""
+def rows(
+    place: Ground,
+    rounds: int,
+    *,
+    backlog: int = BACKLOG,
+    ledger: int = LEDGER,
+    seconds: float = 20,
+    drain: bool = False,
+) -> list[Row]:
+    """`backlog`: calls of the night; `ledger`: calls in all; `seconds`: how long each flow is looked at.
+
+    `drain`: what is left of the night is carried to its end (ten minutes for a hundred thousand).
+    """
     debtors = payers(place)
     crowd = Crowd(debtors)
     short = min(SHORT, backlog)
@@ -57,6 +69,7 @@ def rows(place: Ground, rounds: int, *, backlog: int = BACKLOG, ledger: int = LE
         _starts(place, debtors, max(rounds // 4, 2)),
         *_country(place, seconds),
         _against_bare(place, debtors[0], rounds, seconds),
+        *([_drained(place)] if drain else []),
     ]
 
 
@@ -211,8 +224,33 @@ def _against_bare(place: Ground, debtor: Debtor, rounds: int, seconds: float) ->
                 "zeep nu en boucle", alone)  # fmt: skip
 
 
+def _drained(place: Ground) -> Row:
+    """The whole night carried: the last tenth goes as fast as the first."""
+    count, before = _waiting(), _answered()
+    came: list[tuple[float, int]] = [(0.0, 0)]
+    with _flowing(place, [("batch", 4)] * min(PROCESSES, 2), to_the_end=True):
+        began = moved = time.perf_counter()
+        while _waiting():
+            time.sleep(_TURN_S)
+            done = _answered() - before
+            if done > came[-1][1]:
+                moved = time.perf_counter()
+            elif time.perf_counter() - moved > _PATIENCE_S:
+                raise RuntimeError("the night stands still")
+            came.append((time.perf_counter() - began, done))
+
+    def at(share: float) -> float:
+        return next(elapsed for elapsed, done in came if done >= share * count)
+
+    tenth, end = 0.1 * count, came[-1][0]
+    # A tenth that is shorter than a look is as long as a look.
+    first, last = tenth / max(at(0.1), _TURN_S), tenth / max(end - at(0.9), _TURN_S)
+    name = f"{_thousands(count)} appels vidés en {end:.0f} s, dernier dixième"
+    return rate(name, count, last, "/s", LEAST_KEPT, "premier dixième", first)
+
+
 @contextmanager
-def _flowing(place: Ground, lanes: list[tuple[str, int]]) -> Iterator[list[Child]]:
+def _flowing(place: Ground, lanes: list[tuple[str, int]], *, to_the_end: bool = False) -> Iterator[list[Child]]:
     """Workers, and what the scheduler does: the sweeper wakes who is due. Every call under way has ended after it."""
     over = threading.Event()
 
@@ -232,11 +270,15 @@ def _flowing(place: Ground, lanes: list[tuple[str, int]]) -> Iterator[list[Child
             over.set()
             sweeper.join()
     _until(lambda: _under_way() == 0, "calls under way did not end")
-    if not TeleserviceCall.objects.filter(status=CallStatus.PLANNED, lane=Lane.BATCH).exists():
+    if not to_the_end and not _waiting():
         raise RuntimeError("the night ended before the measure: a longer one is needed (--backlog)")
     others = TeleserviceCall.objects.exclude(status__in=(CallStatus.PLANNED, CallStatus.SUCCEEDED))
     if told := list(others.values_list("operation", "status", "cause", "return_code").annotate(Count("pk"))[:5]):
         raise RuntimeError(f"some of the measured calls did not succeed: {told}")
+
+
+def _waiting() -> int:
+    return TeleserviceCall.objects.filter(status=Constant(CallStatus.PLANNED), lane=Lane.BATCH).count()
 
 
 def _under_way() -> int:

@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -188,13 +187,10 @@ def _locked(pk: int) -> SoftwareCertificate:
 
 
 def _bundle(held: SoftwareCertificate) -> Bundle:
+    """What was imported, to be checked again. Raises CertificateProblem when its key was erased."""
     if held.private_key is None:
         raise CertificateProblem(Problem.EXPIRED, f"{timezone.localtime(held.not_after):%d/%m/%Y}")
-    key = serialization.load_der_private_key(held.private_key, None)
-    return rules.read_bundle(
-        (held.certificate + held.chain).encode(),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )
+    return rules.kept_bundle(held.certificate, held.private_key, held.chain)
 
 
 # ---- whom we trust ----

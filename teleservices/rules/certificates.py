@@ -125,6 +125,13 @@ def read_bundle(*files: bytes, passphrase: str = "") -> Bundle:
     return _matched(certificates, key)
 
 
+def kept_bundle(certificate: str, key_der: bytes, chain: str) -> Bundle:
+    """One that was read before: PEM, PKCS#8 in clear, PEM of the chain (or nothing)."""
+    others = x509.load_pem_x509_certificates(chain.encode()) if chain else []
+    key = _usable(serialization.load_der_private_key(key_der, None))
+    return Bundle(x509.load_pem_x509_certificate(certificate.encode()), key, tuple(others))
+
+
 def read_authorities(content: bytes) -> tuple[x509.Certificate, ...]:
     """Every certificate of a PEM or DER file. Raises CertificateProblem: none, or one that signs nothing."""
     if len(content) > LARGEST_FILE_BYTES:
