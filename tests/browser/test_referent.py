@@ -1,4 +1,4 @@
-"""A référent's screens by keyboard alone: an anomaly, a rule, the perimeter, a note, the certificates."""
+"""A référent's screens by keyboard alone: an anomaly, a rule, the perimeter, a note, the form of a certificate."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_line_gets_its_note_and_its_pause(page: Page, keyboard: Keyboard) -> N
     assert mark.note == "vu avec l'organisme"
 
 
-def test_a_certificate_is_put_in_force_and_a_refusal_of_the_form_is_found(open_page, person, keyboard) -> None:
+def test_a_certificate_form_without_its_file_says_where(open_page, person) -> None:
     page = open_page(person(Role.ADMINISTRATOR))
     hands = Keyboard(page)
     page.goto("/certificats/")

@@ -267,9 +267,7 @@ def test_the_first_authority_added_keeps_those_of_the_file(pki, simulator, tmp_p
     assert certificates.trust(other.ca.read_bytes()) == []
 
 
-def test_a_server_of_an_unknown_authority_is_refused_listed_then_trusted(
-    pki, simulator, tmp_path, establishment
-) -> None:
+def test_a_server_of_an_unknown_authority_is_refused_and_listed_once(pki, simulator, tmp_path, establishment) -> None:
     other = another_pki(tmp_path / "other")
     with RawServer(lambda connection: None, tls=other) as server:
         address = f"127.0.0.1:{server.port}"
