@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from django.core.files.base import ContentFile
@@ -184,6 +185,8 @@ def _acknowledge(record: ExchangeRecord, item: LotAcknowledgement) -> None:
     lot.acknowledged_at = now
     lot.problem = "" if item.accepted else f"{item.code} {item.label}".strip()[:300]
     lot.save(update_fields=["status", "acknowledged_at", "problem"])
+    # Received: what a transport may have left at the point of hand-over, in clear, has no more reason to be there.
+    transaction.on_commit(partial(storages["exchange"].delete, f"out/{lot.name}"))
     invoices = Invoice.objects.filter(exchange_records__file=lot, status__in=_ON_ITS_WAY)
     if item.accepted:
         invoices.update(status=InvoiceStatus.ACKNOWLEDGED, acknowledged_at=now)

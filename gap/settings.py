@@ -232,8 +232,7 @@ WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
 _S3 = env.str("S3_BUCKET", default="")
 
 
-def _storage(folder: str) -> dict[str, object]:
-    """Files of the product go through Django's storage API: a folder, or an S3-compatible bucket by a setting."""
+def _kept(folder: str) -> dict[str, object]:
     if _S3:
         options = {"bucket_name": _S3, "location": folder, "file_overwrite": False, "default_acl": None}
         if endpoint := env.str("S3_ENDPOINT_URL", default=""):
@@ -245,10 +244,17 @@ def _storage(folder: str) -> dict[str, object]:
     }
 
 
+def _storage(folder: str, only: tuple[str, ...] = ()) -> dict[str, object]:
+    """Files of the product go through Django's storage API: a folder, or an S3-compatible bucket by a setting, and are
+    encrypted there; with `only`, in these folders: the others are where another program takes and leaves files."""
+    options = {"alias": folder, "inner": _kept(folder), "only": only}
+    return {"BACKEND": "gap.storage.EncryptedStorage", "OPTIONS": options}
+
+
 STORAGES = {
     "default": _storage("documents"),
     "cards": _storage("cards"),
-    "exchange": _storage("exchange"),
+    "exchange": _storage("exchange", only=("kept", "received")),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if WHITENOISE_USE_FINDERS
@@ -305,9 +311,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
-# One key ring: the first key encrypts, all of them decrypt. Secrets of the fields and of the blind indexes differ.
+# Two key rings: the first key encrypts and indexes, all of them decrypt and find. Secrets of the fields and of the blind
+# indexes differ.
 FIELD_ENCRYPTION_KEY = env.str("FIELD_ENCRYPTION_KEY")
 BLIND_INDEX_KEY = env.str("BLIND_INDEX_KEY")
+# Files from before encryption are read; once `rotate_keys --check` finds none, 0 refuses what somebody put in clear.
+PLAIN_FILES_READABLE = env.bool("PLAIN_FILES_READABLE", default=True)
 
 # The other side of the wire.
 PKI_DIR = env.path("PKI_DIR", default=VAR_DIR / "pki")

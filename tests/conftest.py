@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.files.storage import storages
 from django.test import Client
 
 from accounts.enums import Role, Scope
 from accounts.models import ApiClient, Establishment, RoleAssignment, User
+from admissions.models import Card
+from billing.models import ExchangeFile
 from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
@@ -42,15 +45,16 @@ def _nothing_collected(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _files_of_its_own(settings, tmp_path: Path) -> None:
+def _files_of_its_own(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test writes among the files of another."""
     for name in ("default", "cards", "exchange"):
-        settings.STORAGES = settings.STORAGES | {
-            name: {
-                "BACKEND": "gap.storage.AtomicFileSystemStorage",
-                "OPTIONS": {"location": tmp_path / "files" / name, "base_url": None},
-            }
-        }
+        given = settings.STORAGES[name]
+        inner = given["OPTIONS"]["inner"]
+        inner = inner | {"OPTIONS": inner["OPTIONS"] | {"location": tmp_path / "files" / name}}
+        settings.STORAGES = settings.STORAGES | {name: given | {"OPTIONS": given["OPTIONS"] | {"inner": inner}}}
+    # A column of files holds the storage that it found when its model was read.
+    for model, column, alias in ((Card, "image", "cards"), (ExchangeFile, "file", "exchange")):
+        monkeypatch.setattr(model._meta.get_field(column), "storage", storages[alias])
     # The rule is Argon2 in production; a test that signs in a hundred people need not pay for it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
