@@ -7,6 +7,7 @@ fault of ours (5xx) undoes everything, the key included, so that the demand can 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from rest_framework.views import APIView
 
 from accounts.models import ApiClient, IdempotentReply
 from gap.api.problems import CONTENT_TYPE, Problem, told_errors
-from gap.crypto import blind_index
+from gap.crypto import blind_indexes
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
@@ -58,11 +59,11 @@ def once(view: APIView, request: Request, required: bool, act: Callable[[], Http
             )
         return act()
     assert isinstance(request.user, ApiClient)
-    digest = _digest(request)
+    digests = _digests(request)
     with transaction.atomic():
-        reply, is_new = _claim(request.user, key, digest)
+        reply, is_new = _claim(request.user, key, digests[0])
         if not is_new:
-            return _replay(reply, digest)
+            return _replay(reply, digests)
         try:
             # A savepoint: what a refused demand had begun to write is undone, its key and its answer stay.
             with transaction.atomic():
@@ -91,22 +92,26 @@ def _key_of(request: Request) -> str | None:
     return found[1] or found[2]
 
 
-def _digest(request: Request) -> str:
-    """A keyed digest of method, path and content: the body holds personal data, the table must not betray it."""
+def _digests(request: Request) -> list[str]:
+    """Keyed digests of method, path and content, under each key of the ring, the current one first.
+
+    Keyed, because the body holds personal data, which the table must not betray.
+    """
     data = request.data
     content: Any = data
     if isinstance(data, MultiValueDict):
         # The boundaries of a form change at each sending: its parts are compared, not its bytes.
         content = {name: [_part(value) for value in data.getlist(name)] for name in data}
     demand = [request.method, request.get_full_path(), content]
-    return blind_index(json.dumps(demand, sort_keys=True), "idempotency.request")
+    return blind_indexes(json.dumps(demand, sort_keys=True), "idempotency.request")
 
 
 def _part(value: Any) -> Any:
     if not isinstance(value, UploadedFile):
         return value
     value.seek(0)
-    content = blind_index(value.read().decode("latin-1"), "idempotency.file")
+    # The bare digest is an ingredient of the keyed one and is not kept itself.
+    content = hashlib.sha256(value.read()).hexdigest()
     value.seek(0)
     return [value.content_type, content]
 
@@ -134,8 +139,8 @@ def _keep(reply: IdempotentReply, response: HttpResponseBase) -> None:
     reply.save(update_fields=["status", "body", "location"])
 
 
-def _replay(reply: IdempotentReply, digest: str) -> HttpResponse:
-    if reply.request_digest != digest:
+def _replay(reply: IdempotentReply, digests: list[str]) -> HttpResponse:
+    if reply.request_digest not in digests:
         raise Problem(
             422,
             f"Cette valeur de {HEADER} a déjà servi à une autre demande. Rien n’a été enregistré ; "

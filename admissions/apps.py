@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class AdmissionsConfig(AppConfig):
     name = "admissions"
     verbose_name = "Admissions"
+
+    def ready(self) -> None:
+        from gap.rotation import register_index
+
+        register_index("admissions.rotation.NIR_INDEX")
+        register_index("admissions.rotation.CARD_MARKS")

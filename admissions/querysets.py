@@ -41,7 +41,7 @@ def search_patients(text: str) -> QuerySet[Patient]:
         return Patient.objects.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
     if re.fullmatch(r"[1-478]\d{4}[0-9AB]{2}\d{6,8}|[1-478]\d{3,4}2[AB]\d{6,8}", digits.upper()):
         try:
-            return Patient.objects.filter(nir_index=Patient.index_of_nir(parse_nir(digits).value))
+            return Patient.objects.filter(nir_index__in=Patient.indexes_of_nir(parse_nir(digits).value))
         except InvalidIdentifier:
             return Patient.objects.none()
     birth_date, names = parse_date(text)
@@ -74,7 +74,7 @@ def likely_duplicates(birth_name: str, birth_date: date, nir: str | None) -> Que
             every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
         condition |= every
     if nir:
-        condition |= Q(nir_index=Patient.index_of_nir(nir))
+        condition |= Q(nir_index__in=Patient.indexes_of_nir(nir))
     # An empty condition would be true of everybody.
     if not condition:
         return Patient.objects.none()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import CharField, Q, QuerySet
 
@@ -21,6 +22,12 @@ class CardContext:
     convention: str
     csr: str
     domain: str
+    #: The same digest under the older keys of the ring: rows learnt before a rotation still have it.
+    former_fingerprints: tuple[str, ...] = ()
+
+    @property
+    def fingerprints(self) -> list[str]:
+        return [self.fingerprint, *self.former_fingerprints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ def match_card(context: CardContext, day: date) -> Match:
         .select_related("debtor")
         .order_by("-use_count", "-last_used_at", "pk")
     )
-    rules: list[tuple[MatchLevel, dict[str, str]]] = [(MatchLevel.WHOLE, {"fingerprint": context.fingerprint})]
+    rules: list[tuple[MatchLevel, dict[str, Any]]] = [(MatchLevel.WHOLE, {"fingerprint__in": context.fingerprints})]
     if context.amc_number:
         amc = {"amc_number": context.amc_number}
         convention = amc | {"convention": context.convention}

@@ -37,7 +37,7 @@ def learn_association(
     if context.amc_number:
         same = usable.filter(amc_number=context.amc_number, convention=context.convention, csr=context.csr)
     else:
-        same = usable.filter(amc_number="", fingerprint=context.fingerprint)
+        same = usable.filter(amc_number="", fingerprint__in=context.fingerprints)
     if already := same.filter(debtor=debtor).first():
         if since < already.valid_from:
             already.valid_from = since

@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +15,11 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.storage.handler import InvalidStorageError
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 from gap.crypto import DecryptionError, file_keys
+from gap.locks import hold_for_transaction
 from gap.sealed import MAGIC, Unsealed, key_id_of, seal
 
 # What is being encrypted is held in memory up to here, then in a temporary file, encrypted already.
@@ -61,9 +64,21 @@ class EncryptedStorage(Storage):
             return key_id_of(file.read(len(MAGIC) + 4)) != file_keys()[0][0]
 
     def rewrite(self, name: str) -> None:
-        """Encrypt a file again, under the first key of the ring; whoever reads it meanwhile reads it whole."""
-        with self._open_any(name) as plain:
-            self._put(name, plain)
+        """Encrypt a file again, under the first key of the ring; whoever reads it meanwhile reads it whole.
+
+        One that has just been deleted is not brought back.
+        """
+        with self._alone_with(name):
+            if self.inner.exists(name):
+                with self._open_any(name) as plain:
+                    self._put(name, plain)
+
+    @contextmanager
+    def _alone_with(self, name: str) -> Iterator[None]:
+        """Nobody else deletes or encrypts this file again until the end of the transaction."""
+        with transaction.atomic():
+            hold_for_transaction(f"file {self.alias}/{name}")
+            yield
 
     def walk(self) -> Iterator[str]:
         """The name of every file that is kept encrypted, or should be; temporary ones are left out."""
@@ -85,7 +100,8 @@ class EncryptedStorage(Storage):
         return self.inner.path(name)
 
     def delete(self, name: str) -> None:
-        self.inner.delete(name)
+        with self._alone_with(name):
+            self.inner.delete(name)
 
     def exists(self, name: str) -> bool:
         return self.inner.exists(name)

@@ -102,6 +102,14 @@ def _agent(establishment: Establishment) -> User:
     return user
 
 
+def scan_again(kept: Kept) -> Any:
+    """The same card, typed by a scanner."""
+    desk = Client()
+    desk.force_login(kept.user)
+    where = reverse("admissions:stay-scan", args=[kept.stay.iep])
+    return desk.post(where, {"scan": kept.card}, HTTP_HX_REQUEST="true")
+
+
 def _scan(user: User, stay: Stay, card: str) -> bytes:
     desk = Client()
     desk.force_login(user)

@@ -326,4 +326,4 @@ class PatientViewSet(HospitalViewSet):
 
 
 def _with_nir(nir: str) -> QuerySet[Patient]:
-    return Patient.objects.filter(nir_index=Patient.index_of_nir(nir))
+    return Patient.objects.filter(nir_index__in=Patient.indexes_of_nir(nir))

@@ -12,8 +12,10 @@ from django.db.models import F, Func, Q, Value
 from admissions.enums import CoverageKind, CoverageSource, RightsStatus
 from admissions.models.patients import Patient
 from admissions.models.stays import Stay, same
+from debtors.datamatrix import fingerprint
 from debtors.enums import MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
+from gap.crypto import index_keys
 from gap.fields import EncryptedTextField
 
 
@@ -51,6 +53,11 @@ class Card(models.Model):
 
     def __str__(self) -> str:
         return f"carte {self.pk}"
+
+    @staticmethod
+    def marks_of(content: str) -> list[str]:
+        """The keyed digests of a card's content: the one to write, then those under the older keys of the ring."""
+        return [fingerprint(content, key) for key in index_keys("card.content")]
 
 
 class Coverage(models.Model):

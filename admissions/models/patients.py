@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from accounts.models import ApiClient
 from admissions.enums import IdentityStatus, Sex
-from gap.crypto import blind_index
+from gap.crypto import blind_index, blind_indexes
 from gap.fields import EncryptedTextField
 
 
@@ -61,6 +61,11 @@ class Patient(models.Model):
     def index_of_nir(nir: str) -> str:
         """The blind index of a NIR of 15 characters, without spaces."""
         return blind_index(nir, "patient.nir")
+
+    @staticmethod
+    def indexes_of_nir(nir: str) -> list[str]:
+        """Those to look for: under every key of the ring, while rows pass from one to another."""
+        return blind_indexes(nir, "patient.nir")
 
     @property
     def first_name(self) -> str:

@@ -16,11 +16,10 @@ from admissions.events import Actor, record_event
 from admissions.models import Card, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date
 from debtors import services as debtor_services
-from debtors.datamatrix import ReadCard, context, fingerprint, parse
+from debtors.datamatrix import ReadCard, context, parse
 from debtors.enums import DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import CardContext, match_card
-from gap.crypto import index_key
 from gap.written import Insert
 
 # Stays whose payer may still change: nothing is settled yet.
@@ -47,8 +46,10 @@ class CardOutcome:
 def card_context(card: Card, stay: Stay) -> CardContext:
     """What of this card matters for this stay."""
     said = context(parse(card.content), stay.domain, "EXTERNE" if stay.kind in EXTERNAL_KINDS else "SEJOUR")
+    mark, *former = Card.marks_of(card.content)
     return CardContext(
-        fingerprint=card.fingerprint,
+        fingerprint=mark,
+        former_fingerprints=tuple(former),
         amc_number=said.amc_number,
         convention=said.convention,
         csr=said.csr,
@@ -186,13 +187,13 @@ def _keep_card(
     patient: Patient, read: ReadCard, reader: str, actor: Actor, image: bytes | None, image_suffix: str
 ) -> Card:
     fields = read.fields
-    mark = fingerprint(read.content, index_key("card.content"))
-    card = Card.objects.filter(patient=patient, fingerprint=mark).first()
+    marks = Card.marks_of(read.content)
+    card = Card.objects.filter(patient=patient, fingerprint__in=marks).first()
     if card is None:
         card = Card(
             patient=patient,
             content=read.content,
-            fingerprint=mark,
+            fingerprint=marks[0],
             recognised=read.recognised,
             amc_number=fields.amc_number,
             conventions=[[convention.domain, convention.kind, convention.code] for convention in fields.conventions],
@@ -209,7 +210,7 @@ def _keep_card(
                 card.save()
         except IntegrityError:
             # Scanned on two screens at once: the other one kept it.
-            card = Card.objects.get(patient=patient, fingerprint=mark)
+            card = Card.objects.get(patient=patient, fingerprint=marks[0])
     if image and not card.image:
         card.image.save(f"{card.pk}{image_suffix}", ContentFile(image))
     return card

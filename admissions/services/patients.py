@@ -88,7 +88,7 @@ def correct_patient(patient_id: int, traits: Traits, actor: Actor, *, version: i
                 todo="Comparez les deux valeurs, puis enregistrez de nouveau.",
             )
         before = (patient.birth_name, patient.first_names, patient.birth_date, patient.sex, patient.birth_place)
-        nir_before = patient.nir_index
+        nir_before = patient.nir
         _write(patient, checked)
         after = (patient.birth_name, patient.first_names, patient.birth_date, patient.sex, patient.birth_place)
         if before != after and patient.identity_status in _LOCKED:
@@ -99,7 +99,7 @@ def correct_patient(patient_id: int, traits: Traits, actor: Actor, *, version: i
         patient.version += 1
         patient.save()
         _index_names(patient)
-        if before != after or nir_before != patient.nir_index:
+        if before != after or nir_before != patient.nir:
             for stay in patient.stays.filter(
                 status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED]
             ):

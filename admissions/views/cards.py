@@ -21,11 +21,10 @@ from admissions.presenters import coverages_of_stay
 from admissions.querysets import care_date
 from admissions.services import coverage as services
 from admissions.views.common import acted, actor, draw, own_stays, stay_or_404
-from debtors.datamatrix import ReadCard, fingerprint, parse, sandbox
+from debtors.datamatrix import ReadCard, parse, sandbox
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
 from debtors.querysets import search_debtors
-from gap.crypto import index_key
 
 GRID_SHOWN = 8
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
@@ -157,8 +156,8 @@ def _door(request: HttpRequest, stay: Stay) -> str:
 
 
 def _dossier_of_card(request: HttpRequest, read: ReadCard) -> HttpResponse:
-    mark = fingerprint(read.content, index_key("card.content"))
-    people = list(Patient.objects.filter(cards__fingerprint=mark).order_by("pk")[:5])
+    marks = Card.marks_of(read.content)
+    people = list(Patient.objects.filter(cards__fingerprint__in=marks).order_by("pk").distinct()[:5])
     if len(people) != 1:
         message = (
             "Plusieurs patients ont présenté cette carte. Rien n’a changé. Ouvrez le dossier du patient, puis scannez."

@@ -66,7 +66,8 @@ def _flip(kept: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "alter", [_cut_at_a_chunk, _swap, _flip, lambda kept: kept[:28], lambda kept: kept[:20], lambda kept: kept + b"more"]
+    "alter",
+    [_cut_at_a_chunk, _swap, _flip, lambda kept: kept[:28], lambda kept: kept[:20], lambda kept: kept + b"more"],
 )
 def test_a_file_that_was_altered_or_cut_is_never_read(cards, alter) -> None:
     name = cards.save("1.png", ContentFile(b"x" * (2 * CHUNK + 10)))
