@@ -26,16 +26,30 @@ def redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_the_fault(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """An exception as its type and its frames. Its message may repeat a value of a row: it is left out."""
-    given = event.pop("exc_info", None)
-    if not given:
-        return event
-    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else sys.exc_info()[1]
+    """An exception as its type and its frames. Its message may repeat a value of a row: it is left out, wherever a
+    library puts it (beside the exception, or in the text of the record)."""
+    given = [event.pop("exc_info", None), event.pop("exception", None)]
+    error = next((found for one in given if (found := _raised(one)) is not None), None)
+    for name in ("error", "reason"):
+        if error is not None or isinstance(event.get(name), BaseException):
+            event.pop(name, None)
+    # How Celery tells of a task: a text made of the exception, and what it is made of.
+    told = getattr(event.get("_record"), "data", None)
+    if isinstance(told, dict) and "exc" in told:
+        event["event"] = f"Task {told.get('name')}[{told.get('id')}] {told.get('description')}"
     if error is not None:
         frames = traceback.extract_tb(error.__traceback__)[-8:]
         event["fault"] = type(error).__name__
         event["frames"] = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     return event
+
+
+def _raised(given: Any) -> BaseException | None:
+    if isinstance(given, BaseException):
+        return given
+    if isinstance(given, tuple):
+        return given[1] if isinstance(given[1], BaseException) else None
+    return sys.exc_info()[1] if given else None
 
 
 _SHARED: list[Any] = [

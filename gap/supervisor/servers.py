@@ -114,6 +114,8 @@ class EmbeddedPostgres:
             "wal_level": "replica",
             "timezone": "UTC",
             "log_min_messages": "warning",
+            # The detail of a refused row repeats its values, which may name somebody.
+            "log_error_verbosity": "terse",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

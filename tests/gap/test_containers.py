@@ -32,6 +32,7 @@ def test_production_is_six_servers_and_the_simulator_starts_only_when_asked_for(
 def test_nothing_serves_before_the_tables_are_of_its_version() -> None:
     for name in ("web", "worker", "night", "scheduler"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert "log_error_verbosity=terse" in SERVICES["postgres"]["command"]
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
