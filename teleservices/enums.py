@@ -138,3 +138,14 @@ class HandshakeState(models.TextChoices):
     SUCCEEDED = "succeeded", "réussi"
     FAILED = "failed", "échoué"
     STOPPED = "stopped", "arrêté"
+
+
+class Kept(models.TextChoices):
+    """What is kept for a time, then erased (RetentionRule)."""
+
+    CALL_MESSAGES = "call_messages", "messages des appels"
+    EXCHANGE_FILES = "exchange_files", "fichiers d’échange"
+    CARD_IMAGES = "card_images", "images des cartes"
+    IDEMPOTENT_REPLIES = "idempotent_replies", "réponses rejouables"
+    SESSIONS = "sessions", "sessions"
+    REFUSED_CERTIFICATES = "refused_certificates", "certificats refusés"

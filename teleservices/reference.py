@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from teleservices.models import CallLimit, ChannelRule, RetryPolicy, ReturnCode
+from teleservices.models import CallLimit, ChannelRule, RetentionRule, RetryPolicy, ReturnCode
 
 DATA = Path(__file__).parent / "data"
 SINCE = date(2020, 1, 1)
@@ -22,6 +22,8 @@ def load_missing(**_signal: Any) -> None:
     RetryPolicy.objects.bulk_create(policy for policy in _retry_policies() if policy.cause not in known)
     limited = set(CallLimit.objects.values_list("name", flat=True))
     CallLimit.objects.bulk_create(limit for limit in _call_limits() if limit.name not in limited)
+    timed = set(RetentionRule.objects.values_list("name", flat=True))
+    RetentionRule.objects.bulk_create(rule for rule in _retention_rules() if rule.name not in timed)
     if not ChannelRule.objects.exists():
         ChannelRule.objects.bulk_create(_channel_rules())
 
@@ -67,6 +69,13 @@ def _retry_policies() -> list[RetryPolicy]:
 
 def _call_limits() -> list[CallLimit]:
     return [CallLimit(name=row["name"], value=int(row["value"]), valid_from=SINCE) for row in _rows("call_limits.csv")]
+
+
+def _retention_rules() -> list[RetentionRule]:
+    return [
+        RetentionRule(**row | {"days": int(row["days"])}, valid_from=SINCE)  # type: ignore[misc, arg-type]
+        for row in _rows("retention.csv")
+    ]
 
 
 def _channel_rules() -> list[ChannelRule]:

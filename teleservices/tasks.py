@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from admissions.events import wake
-from teleservices import anomalies, certificates, connection_test, engine, expiry, perimeter
+from teleservices import anomalies, certificates, connection_test, engine, expiry, perimeter, retention
 
 
 @shared_task
@@ -44,3 +44,10 @@ def watch_certificates() -> None:
     """Every hour: say what will expire, once a threshold; forget the keys that can no longer serve."""
     expiry.warn()
     certificates.erase_expired_keys()
+
+
+@shared_task
+def purge() -> None:
+    """One turn; another follows at once while there is much to erase."""
+    if retention.turn():
+        wake("teleservices.tasks.purge", queue="batch")

@@ -50,6 +50,8 @@ class Card(models.Model):
         verbose_name = "carte"
         ordering = ["-read_at", "-pk"]
         constraints = [models.UniqueConstraint(fields=["patient", "fingerprint"], name="a_card_is_read_once")]
+        # What the purge has still to look at.
+        indexes = [models.Index(fields=["read_at"], condition=~Q(image=""), name="card_with_image")]
 
     def __str__(self) -> str:
         return f"carte {self.pk}"

@@ -10,6 +10,7 @@ from teleservices.models.certificates import (
 from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
 from teleservices.models.connection import ConnectionMilestone, ConnectionPlan, ConnectionTest
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
+from teleservices.models.retention import RetentionRule
 
 __all__ = [
     "OPERATIONS",
@@ -26,6 +27,7 @@ __all__ = [
     "Perimeter",
     "PerimeterAmc",
     "RefusedCertificate",
+    "RetentionRule",
     "RetryPolicy",
     "ReturnCode",
     "SoftwareCertificate",

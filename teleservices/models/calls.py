@@ -151,6 +151,10 @@ class TeleserviceAttempt(models.Model):
         verbose_name = "tentative"
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["call", "number"], name="one_attempt_a_number")]
+        indexes = [
+            # What the purge has still to look at.
+            models.Index(fields=["started_at"], condition=Q(request_xml__isnull=False), name="attempt_with_messages")
+        ]
 
     def __str__(self) -> str:
         return f"tentative {self.call_id}/{self.number}"

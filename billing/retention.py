@@ -1,0 +1,29 @@
+"""The files exchanged with payers, once they have been kept long enough: the file goes, its line and its records stay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from billing.enums import FileStatus
+from billing.models import ExchangeFile
+from teleservices import retention
+from teleservices.enums import Kept
+
+
+def _due(before: datetime) -> QuerySet:
+    """A lot that was not deposited yet keeps its file whatever its age."""
+    return ExchangeFile.objects.filter(created_at__lt=before).exclude(file="").exclude(status=FileStatus.PREPARED)
+
+
+def _erase(files: QuerySet) -> None:
+    for row in files:
+        kept = row.file
+        ExchangeFile.objects.filter(pk=row.pk).update(file="")
+        transaction.on_commit(lambda kept=kept: kept.storage.delete(kept.name))
+
+
+def register() -> None:
+    retention.register(Kept.EXCHANGE_FILES, retention.Purge(_due, _erase))
