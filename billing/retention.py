@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,7 +23,7 @@ def _erase(files: QuerySet) -> None:
     for row in files:
         kept = row.file
         ExchangeFile.objects.filter(pk=row.pk).update(file="")
-        transaction.on_commit(lambda kept=kept: kept.storage.delete(kept.name))
+        transaction.on_commit(partial(kept.storage.delete, str(kept.name)))
 
 
 def register() -> None:

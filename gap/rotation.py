@@ -87,8 +87,8 @@ class Column:
         return rows[-1][0], len(rows)
 
     def _parts(self) -> dict[str, sql.Composable]:
+        assert self.field.column and self.model._meta.pk is not None and self.model._meta.pk.column
         column = sql.Identifier(self.field.column)
-        assert self.model._meta.pk is not None
         return {
             "table": sql.Identifier(self.model._meta.db_table),
             "column": column,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.contrib.sessions.models import Session
@@ -93,7 +94,7 @@ def _erase_images(cards: QuerySet) -> None:
     for card in cards:
         image = card.image
         Card.objects.filter(pk=card.pk).update(image="")
-        transaction.on_commit(lambda image=image: image.storage.delete(image.name))
+        transaction.on_commit(partial(image.storage.delete, str(image.name)))
 
 
 register(Kept.CALL_MESSAGES, Purge(_messages, lambda rows: rows.update(request_xml=None, response_xml=None)))
