@@ -71,6 +71,22 @@ def decrypt(token: bytes, context: str) -> bytes:
     raise DecryptionError(f"unreadable value in {context}")
 
 
+class KeyRing:
+    """Keys that are not those of the settings: what is written for another installation (a copy for training)."""
+
+    def __init__(self, field_secret: str, index_secret: str) -> None:
+        self._key = _derive(field_secret, b"field")
+        self._index_secret = index_secret
+
+    def encrypt(self, plain: bytes, context: str) -> bytes:
+        """A token as that installation's own `encrypt` makes."""
+        nonce = os.urandom(_NONCE)
+        return _id_of(self._key) + nonce + AESGCM(self._key).encrypt(nonce, plain, context.encode())
+
+    def blind_index(self, value: str, purpose: str) -> str:
+        return _hmac(_derive(self._index_secret, f"index:{purpose}".encode()), value)
+
+
 def file_keys() -> list[tuple[bytes, bytes]]:
     """(short id, 32-byte key) of the files, the current one first. Derived apart from those of the columns."""
     keys = [_derive(secret, b"file") for secret in _secrets(settings.FIELD_ENCRYPTION_KEY)]

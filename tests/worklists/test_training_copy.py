@@ -1,0 +1,169 @@
+"""A copy for training: every dossier is there, nobody is; what was invented agrees with itself; and it works."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from admissions.models import Patient, PatientNameToken
+from billing.models import Invoice
+from gap.identifiers import parse_nir
+from tests import dump, hospital
+from tests.factories import PatientFactory
+from tests.processes import ROOT, database_url
+from worklists.training import policy
+from worklists.training.policy import Fate, Undecided
+
+KEYS = {"TRAINING_FIELD_ENCRYPTION_KEY": "training" * 5, "TRAINING_BLIND_INDEX_KEY": "training-index" * 3}
+
+
+@pytest.fixture
+def empty_database(transactional_db) -> Iterator[str]:
+    """The address of a new database beside the test's own, dropped at the end."""
+    name = f"training_{secrets.token_hex(4)}"
+    server = database_url("postgres").replace("postgres://", "postgresql://", 1)
+    with psycopg.connect(server, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            yield database_url(name)
+        finally:
+            administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def copy(url: str, **keys: str) -> str:
+    """Run the command in a process of the hospital. Returns what it said; AssertionError when it refused."""
+    environment = os.environ | {"DATABASE_URL": database_url()} | KEYS | keys
+    command = [sys.executable, "manage.py", "make_training_copy", url]
+    run = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def refusal(url: str, **keys: str) -> str:
+    with pytest.raises(AssertionError) as refused:
+        copy(url, **keys)
+    said = str(refused.value)
+    assert "Traceback" not in said
+    return said
+
+
+def in_the_copy(url: str, script: str, tmp_path) -> str:
+    """What a process of the copy's own installation prints: its database, its keys."""
+    environment = os.environ | {
+        "DATABASE_URL": url, "FIELD_ENCRYPTION_KEY": KEYS["TRAINING_FIELD_ENCRYPTION_KEY"],
+        "BLIND_INDEX_KEY": KEYS["TRAINING_BLIND_INDEX_KEY"], "DJANGO_SETTINGS_MODULE": "gap.settings",
+        "GAP_VAR_DIR": str(tmp_path), "ALLOWED_HOSTS": "testserver",
+    }  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", "import django\ndjango.setup()\n" + script], cwd=ROOT, env=environment, text=True,
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+_SIGN_IN = """
+from django.test import Client
+from accounts.models import User
+from admissions.models import Card, Coverage, Patient, Stay
+from admissions.querysets import search_patients
+user = User.objects.get()
+assert not user.has_usable_password()
+user.set_password("an invented phrase")
+user.save()
+desk = Client(headers={"host": "testserver"})
+answer = desk.post("/connexion/", {"username": user.username, "password": "an invented phrase"})
+assert answer.status_code == 302, answer.status_code
+stay = Stay.objects.get()
+page = desk.get(f"/sejours/{stay.iep}/")
+assert page.status_code == 200 and stay.patient.birth_name in page.text
+assert list(search_patients(stay.patient.nir)) == [stay.patient]
+assert stay.patient in search_patients(stay.patient.birth_name)
+assert Card.objects.get().content.startswith("carte ") and not Card.objects.get().image
+amc = Coverage.objects.get(kind="AMC")
+assert amc.member_number == Card.objects.get().member_number
+from admissions.events import SYSTEM
+from admissions.services.patients import Traits, create_patient
+import datetime as dt
+new = create_patient(Traits(birth_name="NOUVELLE", first_names="Venue", birth_date=dt.date(1990, 1, 1), sex="F"), SYSTEM)
+print(stay.patient.nir, stay.patient.birth_date, stay.patient.sex, new.pk > stay.patient.pk)
+"""
+
+
+@pytest.mark.long
+def test_nobody_is_in_the_copy_and_a_trainee_works_in_it(simulator, establishment, empty_database, tmp_path) -> None:
+    kept = hospital.fill(establishment)
+    Patient.objects.filter(pk=kept.patient.pk).update(phone="0612345678", email="jehanne@exemple.invalid")
+    before = dump.pg_dump()
+    said = copy(empty_database)
+    assert "admissions_stay\u00a0: 1" in said and f"billing_invoice\u00a0: {Invoice.objects.count()}" in said
+    assert dump.pg_dump().count(b"\n") == before.count(b"\n"), "the hospital is as it was"
+    copied = dump.pg_dump(empty_database)
+    original = kept.secrets | {
+        "names": b"KERMADEG", "name, as searched": b"TREVIGNON", "first name": b"Jehanne", "phone": b"0612345678",
+        "mail": b"jehanne@", "birth date": b"1984-05-17", "ipp": kept.patient.ipp.encode(),
+        "iep": kept.stay.iep.encode(), "colleague": b"Ferrand", "login": b"agent-de-nuit",
+    }  # fmt: skip
+    seen = [what for what, value in original.items() if value in before]
+    assert {"names", "first name", "phone", "birth date", "ipp", "iep", "login"} <= set(seen)
+    assert {what: dump.lines_with(value, copied) for what, value in original.items() if value in copied} == {}
+    nir, born, sex, follows = in_the_copy(empty_database, _SIGN_IN, tmp_path).split()
+    assert parse_nir(nir).value == nir and nir[5:10] == "99990"
+    assert (nir[1:3], nir[3:5], nir[0]) == (born[2:4], born[5:7], "1" if sex == "M" else "2")
+    assert dt.date(1983, 5, 17) <= dt.date.fromisoformat(born) < dt.date(1984, 5, 17)
+    assert follows == "True"
+
+
+def test_every_column_of_every_table_is_decided() -> None:
+    decided = policy.tables()
+    assert len(decided) > 50
+    assert all(len({column.fate is Fate.LEFT_OUT for column in columns}) == 1 for columns in decided.values())
+
+
+def test_a_new_column_stops_the_copy_until_somebody_decides(monkeypatch, tmp_path) -> None:
+    lines = policy._FILE.read_text(encoding="utf-8").splitlines(keepends=True)
+    shorter = tmp_path / "policy.csv"
+    shorter.write_text("".join(line for line in lines if not line.startswith("admissions_patient,phone,")))
+    monkeypatch.setattr(policy, "_FILE", shorter)
+    with pytest.raises(Undecided, match=r"admissions_patient\.phone"):
+        policy.tables()
+
+
+def test_an_encrypted_column_or_a_file_is_never_kept() -> None:
+    from django.db.models import FileField
+
+    from gap.fields import EncryptedBinaryField
+
+    kept = [
+        f"{table}.{column.field.column}"
+        for table, columns in policy.tables().items()
+        for column in columns
+        if isinstance(column.field, EncryptedBinaryField | FileField) and column.fate is Fate.KEPT
+    ]
+    assert not kept
+
+
+def test_the_keys_of_the_hospital_are_refused_and_so_is_its_own_database(empty_database, settings) -> None:
+    ours = settings.BLIND_INDEX_KEY
+    assert "autre que celles de cet hôpital" in refusal(empty_database, TRAINING_BLIND_INDEX_KEY=ours)
+    assert "la base de l’hôpital lui-même" in refusal(database_url(connection.settings_dict["NAME"]))
+    assert "mal formée" in refusal("nonsense")
+    assert "ne répond pas" in refusal(database_url("nowhere"))
+
+
+def test_a_database_that_has_patients_is_left_as_it_is(empty_database) -> None:
+    PatientFactory()
+    copy(empty_database)
+    before = dump.pg_dump(empty_database)
+    assert "a déjà des patients" in refusal(empty_database)
+    assert dump.pg_dump(empty_database).count(b"\n") == before.count(b"\n")
+    assert PatientNameToken.objects.exists()

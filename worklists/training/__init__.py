@@ -1,0 +1,1 @@
+"""A copy of the hospital for training: the same dossiers, nobody's names."""
