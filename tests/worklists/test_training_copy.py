@@ -11,14 +11,13 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from django.db import connection
+from django.core.management import CommandError, call_command
 from psycopg import sql
 
-from admissions.models import Patient, PatientNameToken
+from admissions.models import Patient
 from billing.models import Invoice
 from gap.identifiers import parse_nir
 from tests import dump, hospital
-from tests.factories import PatientFactory
 from tests.processes import ROOT, database_url
 from worklists.training import policy
 from worklists.training.policy import Fate, Undecided
@@ -121,6 +120,8 @@ def test_nobody_is_in_the_copy_and_a_trainee_works_in_it(simulator, establishmen
     assert (nir[1:3], nir[3:5], nir[0]) == (born[2:4], born[5:7], "1" if sex == "M" else "2")
     assert dt.date(1983, 5, 17) <= dt.date.fromisoformat(born) < dt.date(1984, 5, 17)
     assert follows == "True"
+    assert "a déjà des patients" in refusal(empty_database)
+    assert "ne répond pas" in refusal(database_url("nowhere"))
 
 
 def test_every_column_of_every_table_is_decided() -> None:
@@ -152,18 +153,20 @@ def test_an_encrypted_column_or_a_file_is_never_kept() -> None:
     assert not kept
 
 
-def test_the_keys_of_the_hospital_are_refused_and_so_is_its_own_database(empty_database, settings) -> None:
-    ours = settings.BLIND_INDEX_KEY
-    assert "autre que celles de cet hôpital" in refusal(empty_database, TRAINING_BLIND_INDEX_KEY=ours)
-    assert "la base de l’hôpital lui-même" in refusal(database_url(connection.settings_dict["NAME"]))
-    assert "mal formée" in refusal("nonsense")
-    assert "ne répond pas" in refusal(database_url("nowhere"))
-
-
-def test_a_database_that_has_patients_is_left_as_it_is(empty_database) -> None:
-    PatientFactory()
-    copy(empty_database)
-    before = dump.pg_dump(empty_database)
-    assert "a déjà des patients" in refusal(empty_database)
-    assert dump.pg_dump(empty_database).count(b"\n") == before.count(b"\n")
-    assert PatientNameToken.objects.exists()
+@pytest.mark.parametrize(
+    ("url", "keys", "said"),
+    [
+        ("postgres://localhost/copie", {"TRAINING_BLIND_INDEX_KEY": "ours"}, "autre que celles de cet hôpital"),
+        ("postgres://localhost/copie", {"TRAINING_FIELD_ENCRYPTION_KEY": ""}, "autre que celles de cet hôpital"),
+        ("own", {}, "la base de l’hôpital lui-même"),
+        ("nonsense", {}, "mal formée"),
+    ],
+)
+def test_the_keys_of_the_hospital_are_refused_and_so_is_its_own_database(
+    db, monkeypatch, settings, url: str, keys: dict[str, str], said: str
+) -> None:
+    settings.BLIND_INDEX_KEY = "first,ours"
+    for name, value in (KEYS | keys).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CommandError, match=said):
+        call_command("make_training_copy", database_url() if url == "own" else url)

@@ -34,11 +34,11 @@ class Command(BaseCommand):
         inventor = Inventor(secrets.token_bytes(32), self._ring())
         self._connect(options["database_url"])
         try:
-            call_command("migrate", database=COPY, verbosity=0)
-            if Patient.objects.using(COPY).exists():
+            if self._has_patients():
                 raise CommandError(
                     "La base d’arrivée a déjà des patients. Rien n’y a changé\u00a0; donnez-en une vide."
                 )
+            call_command("migrate", database=COPY, verbosity=0)
             copy_all(inventor, lambda table, count: self.stdout.write(f"{table}\u00a0: {count}"))
         except OperationalError as problem:
             raise CommandError("La base d’arrivée ne répond pas. Rien n’a été copié.") from problem
@@ -46,6 +46,11 @@ class Command(BaseCommand):
             connections[COPY].close()
             del connections[COPY], connections.databases[COPY]
         self.stdout.write("Copie faite. Aucun mot de passe n’y ouvre\u00a0: manage.py changepassword agent<n°>.")
+
+    @staticmethod
+    def _has_patients() -> bool:
+        there = Patient._meta.db_table in connections[COPY].introspection.table_names()
+        return there and Patient.objects.using(COPY).exists()
 
     @staticmethod
     def _ring() -> KeyRing:
@@ -62,9 +67,13 @@ class Command(BaseCommand):
     def _connect(url: str) -> None:
         ours = connections[SOURCE].settings_dict
         try:
+            if not url.startswith(("postgres://", "postgresql://")):
+                raise ValueError(url.partition(":")[0])
             given = environ.Env.db_url_config(url)
         except (ImproperlyConfigured, ValueError) as problem:
-            raise CommandError("L’adresse de la base d’arrivée est mal formée. Rien n’a été copié.") from problem
+            raise CommandError(
+                "L’adresse de la base d’arrivée est mal formée\u00a0: postgres://… est attendu. Rien n’a été copié."
+            ) from problem
         given["HOST"] = unquote(str(given.get("HOST") or ""))
         if all(str(given.get(name) or "") == str(ours[name] or "") for name in ("HOST", "PORT", "NAME")):
             raise CommandError("C’est la base de l’hôpital lui-même. Rien n’a été copié\u00a0; donnez-en une autre.")
