@@ -159,14 +159,14 @@ def list_context(
 ) -> dict[str, Any]:
     """Everything that the page and its fragments read: the lines alone, asked for by HTMX, unless `whole`."""
     asked = ListFilter.read(worklist, query)
-    rows = filtered(worklist, asked, user)
     overview = overview_of(worklist, query, user) if whole else None
     count = overview.count if overview and not asked.active else None
     number = page_number(query.get("page"))
     if worklist.steady and not asked.active and number == 1:
         first = _first_page(worklist.slug, asked.ordering).all(establishment=user.establishment_id or 0)
-        page = first_page(first, bounded_count(rows) if count is None else count)
+        page = first_page(first, bounded_count(filtered(worklist, asked, user)) if count is None else count)
     else:
+        rows = filtered(worklist, asked, user)
         page = page_of(adorned(worklist, rows).order_by(*asked.ordering), number, counted=rows, count=count)
     context: dict[str, Any] = {
         "worklist": worklist,
@@ -238,15 +238,16 @@ def _combined(worklist: Worklist, lines: QuerySet[Any]) -> QuerySet[Any, dict[st
     """Each cause × payer of the lines: how many, the oldest, the next try."""
     kind, grouping = worklist.kind, worklist.grouping
     fields = [path for path in (grouping.path, grouping.label_path) if path] if grouping else []
-    if grouping and grouping.label:
-        lines = lines.annotate(group_label=grouping.label)
-        fields.append("group_label")
     if kind.debtor:
         fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
     wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
     if grouping and grouping.next_path:
         wanted["next_try"] = Min(grouping.next_path)
-    return lines.order_by().values(*fields).annotate(**wanted)[:SHOWN_COMBINATIONS]
+    found = lines.order_by().values(*fields).annotate(**wanted)
+    if grouping and grouping.label:
+        # Of each cause, not of each line.
+        found = found.annotate(group_label=grouping.label)
+    return found[:SHOWN_COMBINATIONS]
 
 
 def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) -> list[Group]:
