@@ -4,3 +4,5 @@ from django.apps import AppConfig
 class AdmissionsConfig(AppConfig):
     name = "admissions"
     verbose_name = "Admissions"
+    #: Models whose changes the database tells to the journal.
+    journaled = ("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage")

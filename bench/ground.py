@@ -123,16 +123,16 @@ def workers(place: Ground, lanes: Sequence[tuple[str, int]]) -> Iterator[list[Ch
 
 
 @contextmanager
-def web(place: Ground) -> Iterator[str]:
+def web(place: Ground, settings_module: str = "bench.settings") -> Iterator[str]:
     """granian as the demonstration runs it, one worker, with the bench's own addresses. Gives its address."""
     port = _free_port()
-    environment = place.environment | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
+    environment = place.environment | {"DJANGO_SETTINGS_MODULE": settings_module}
     command = [
         *(str(_BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
         *("--workers", "1", "--blocking-threads", "1", "--no-access-log", "--log-level", "warning"),
         "gap.wsgi:application",
     ]
-    log = place.folder / "web.log"
+    log = place.folder / f"web-{port}.log"
     child = Child("web", command, log=log, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -59,6 +59,11 @@ def decrypt(token: bytes, context: str) -> bytes:
     raise DecryptionError(f"unreadable value in {context}")
 
 
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from a secret of the settings."""
+    return _derive(secret, purpose.encode())
+
+
 def index_key(purpose: str) -> bytes:
     """The key of one blind index: two columns never share theirs."""
     return _derive(settings.BLIND_INDEX_KEY, f"index:{purpose}".encode())

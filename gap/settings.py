@@ -27,6 +27,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # A demonstration speaks plain HTTP on loopback; everywhere else TLS is the rule.
 SECURE = env.bool("SECURE", default=False)
 PRODUCTION = env.bool("PRODUCTION", default=False)
+# Proxies of ours before the web server, each adding to X-Forwarded-For: the journal writes from where somebody works.
+PROXIES = env.int("PROXIES", default=0)
 
 ROOT_URLCONF = "gap.urls"
 WSGI_APPLICATION = "gap.wsgi.application"
@@ -72,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.Journal",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -172,6 +175,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "ack_emulation": False,
 }
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
+JOURNAL_EVERY_S = env.float("JOURNAL_EVERY_S", default=10.0)
 EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
@@ -192,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "batch"},
     },
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
+    "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
@@ -308,6 +313,8 @@ REST_FRAMEWORK = {
 # One key ring: the first key encrypts, all of them decrypt. Secrets of the fields and of the blind indexes differ.
 FIELD_ENCRYPTION_KEY = env.str("FIELD_ENCRYPTION_KEY")
 BLIND_INDEX_KEY = env.str("BLIND_INDEX_KEY")
+# What closes the journal (docs/adr/0013): a ring too. Its own secret where the database's administrator may read the others.
+JOURNAL_KEY = env.str("JOURNAL_KEY", default="")
 
 # The other side of the wire.
 PKI_DIR = env.path("PKI_DIR", default=VAR_DIR / "pki")

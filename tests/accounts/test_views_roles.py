@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accounts.enums import PERMISSIONS, Action, Role
+from accounts.enums import Action, Role
+from accounts.permissions import PERMISSIONS
 from admissions.models import Card
 from billing.enums import Payer
 from debtors.enums import AssociationStatus
