@@ -8,11 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import resolve
 
 from accounts.enums import JournalKind
 from accounts.journal import writing
 from accounts.journal.unit import Unit, working
-from accounts.models import User
+from accounts.models import SecondFactor, User
 from gap.crypto import blind_index
 
 #: Answers of which the journal keeps that they were refused to somebody.
@@ -67,3 +69,33 @@ def place_of(request: HttpRequest) -> str | None:
         if len(passed) >= settings.PROXIES:
             return passed[-settings.PROXIES]
     return request.META.get("REMOTE_ADDR") or None
+
+
+#: What somebody who must still set up their second factor may open.
+_BEFORE = ("accounts:enrol", "accounts:sign-out")
+
+
+def second_factor_first(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Nobody works before their second factor is set up, where it is required."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        user: Any = request.user
+        if settings.SECOND_FACTOR == "required" and isinstance(user, User) and not _may_go_on(request, user):
+            return redirect("accounts:enrol")
+        return get_response(request)
+
+    return answer
+
+
+def _may_go_on(request: HttpRequest, user: User) -> bool:
+    """Known once in a session: it is asked of the database until it is so."""
+    if request.session.get("second_factor_set_up"):
+        return True
+    if resolve(request.path_info).view_name in _BEFORE:
+        return True
+    if not SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists():
+        return False
+    request.session["second_factor_set_up"] = True
+    return True

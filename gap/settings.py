@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.Journal",
+    "accounts.middleware.second_factor_first",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -150,8 +151,12 @@ CACHES = {
         "LOCATION": library_address(REDIS_URL),
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
+# Of one person: opening one more ends the oldest.
+SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
+# « required »: everybody proves themselves twice. « offered »: whoever has set up a telephone does.
+SECOND_FACTOR = env.str("SECOND_FACTOR", default="required" if PRODUCTION else "offered")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "gap.views.csrf_failure"

@@ -117,8 +117,8 @@ def _seal_once() -> int:
     # server's own count is that of a server before a restore.
     if last and (oldest >= last.horizon or next_one < last.horizon):
         missing = []
-    # A first seal looks at no key before the first entry: nobody knows what the numbers were given for.
-    begin = after + 1 if last else next(iter(rows))
+    # Before the first seal, a transaction under way may hold a key a little lower than the first one seen.
+    begin = after + 1 if last else max(1, reached - BATCH)
     missing += [pk for pk in range(begin, reached + 1) if pk not in rows]
     name, key = next(iter(_keys().items()))
     made = JournalSeal(

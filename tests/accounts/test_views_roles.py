@@ -21,7 +21,14 @@ from tests.worklists import scene
 pytestmark = pytest.mark.django_db
 
 #: What answers without a person of the screens: signing in and out, the API (its own clients and scopes), the metrics.
-PUBLIC = {"accounts:sign-in", "accounts:sign-out", "schema", "api-docs", "teleservices:metrics"}
+PUBLIC = {
+    "accounts:sign-in",
+    "accounts:second-factor",
+    "accounts:sign-out",
+    "schema",
+    "api-docs",
+    "teleservices:metrics",
+}
 API = "api/v1/"
 
 
