@@ -74,7 +74,7 @@ def _opened(request: HttpRequest, user: User, factors: str, url: str) -> HttpRes
 @require_http_methods(["GET", "HEAD", "POST"])
 def second_factor_asked(request: HttpRequest) -> HttpResponse:
     """The code, after the password. The password is not asked again for five minutes."""
-    pending = request.session.get(_PENDING)
+    pending: dict[str, Any] = request.session.get(_PENDING) or {}
     user = None
     if pending and time.time() - pending["at"] < _PENDING_S:
         user = User.objects.filter(pk=pending["user"], is_active=True).first()
