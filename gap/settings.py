@@ -193,6 +193,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"queue": "batch"},
     },
+    "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
@@ -318,6 +319,11 @@ TELESERVICES = {
     "directory_key": env.str("DIRECTORY_KEY", default=str(PKI_DIR("client-directory.key.pem"))),
     "services_certificate": env.str("SERVICES_CERTIFICATE", default=str(PKI_DIR("client-services.pem"))),
     "services_key": env.str("SERVICES_KEY", default=str(PKI_DIR("client-services.key.pem"))),
+    # Where the addresses that the directory gives may lead: names with all that is below them, beside the directory's own
+    # host; ports; and networks of our own that may be called all the same (none, outside a demonstration).
+    "hosts": env.list("TELESERVICES_HOSTS", default=[]),
+    "ports": [int(port) for port in env.list("TELESERVICES_PORTS", default=["443"])],
+    "internal_networks": env.list("TELESERVICES_INTERNAL_NETWORKS", default=[]),
     "ca_file": env.str("TELESERVICES_CA", default=str(PKI_DIR("ca.pem"))),
     "timeout_connect": env.float("TELESERVICES_TIMEOUT_CONNECT", default=3.0),
     "timeout_read": env.float("TELESERVICES_TIMEOUT_READ", default=10.0),

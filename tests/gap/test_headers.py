@@ -39,7 +39,9 @@ class Inline(HTMLParser):
         for name, value in attrs:
             if name == "style" or name.startswith(("on", "hx-on")):
                 self.found.append(f"{tag} {name}")
-            if name in ("href", "src", "action", "formaction") and (value or "").strip().lower().startswith("javascript"):
+            if name in ("href", "src", "action", "formaction") and (value or "").strip().lower().startswith(
+                "javascript"
+            ):
                 self.found.append(f"{tag} {name}={value}")
 
 
@@ -68,7 +70,9 @@ def answers(signed_in: Any, world: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def test_every_address_answers_with_the_same_strict_headers_and_a_page_without_anything_inline(signed_in, world) -> None:
+def test_every_address_answers_with_the_same_strict_headers_and_a_page_without_anything_inline(
+    signed_in, world
+) -> None:
     wrong: dict[str, Any] = {}
     pages = 0
     for name, response in answers(signed_in, world):
