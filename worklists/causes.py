@@ -31,8 +31,8 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
     ),
     "address_refused": (
         "Adresse refusée",
-        "L’annuaire donne une adresse hors de la liste permise, ou de notre propre réseau. Vérifiez-la avec l’organisme ; si elle "
-        "est juste, l’administrateur l’ajoute aux réglages du serveur, et les appels repartent seuls.",
+        "L’annuaire donne une adresse hors de la liste permise, ou de notre propre réseau. Vérifiez-la avec "
+        "l’organisme ; si elle est juste, l’administrateur l’ajoute aux réglages du serveur, et les appels repartent seuls.",
     ),
     "certificate_file_missing": (
         "Fichier de certificat absent",

@@ -110,6 +110,10 @@ class AddressPolicy:
         return any(target in network for network in self.networks if network.version == target.version)
 
 
+#: Nothing may be called.
+NOWHERE: Final = AddressPolicy()
+
+
 def pinned_manager(policy: AddressPolicy, **options: Any) -> urllib3.PoolManager:
     """A pool of connections that goes only where the policy lets it, at the instant it connects."""
 

@@ -16,7 +16,7 @@ import zeep
 import zeep.exceptions
 from lxml import etree
 
-from teleservices.clients.addresses import AddressPolicy
+from teleservices.clients.addresses import NOWHERE, AddressPolicy
 from teleservices.clients.credentials import Credentials
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, Refused
 from teleservices.clients.roc1_mapping import is_complete, read_answer, request_fields
@@ -61,7 +61,7 @@ class Roc1Config:
 
     directory: Credentials
     services: Credentials
-    addresses: AddressPolicy = AddressPolicy()
+    addresses: AddressPolicy = NOWHERE
     timeout_connect: float = 3
     timeout_read: float = 10
     timeout_total: float = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ EVERY_PORT = range(1, 65536)
 
 
 @pytest.fixture
-def calls(roc1_simulator) -> Iterator[object]:
+def calls(roc1_simulator) -> Callable[[str, AddressPolicy], CallError]:
     """Make the call of an IDB under a policy; gives the refusal, or fails."""
 
     def call(url: str, policy: AddressPolicy) -> CallError:
@@ -47,7 +47,7 @@ def calls(roc1_simulator) -> Iterator[object]:
             Roc1Client(config).call(Operation.IDB, url, rights_request())
         return caught.value
 
-    yield call
+    return call
 
 
 def names(table: dict[str, list[list[str]]], monkeypatch) -> list[str]:
