@@ -16,11 +16,11 @@ _SELF: Final = ["'self'"]
 _NONE: Final = ["'none'"]
 # Features of a browser that no screen uses: a card is photographed by the file field, which asks for none of them.
 _FEATURES: Final = (
-    "accelerometer", "ambient-light-sensor", "attribution-reporting", "autoplay", "bluetooth", "browsing-topics",
+    "accelerometer", "autoplay", "browsing-topics",
     "camera", "compute-pressure", "display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation",
     "gyroscope", "hid", "identity-credentials-get", "idle-detection", "local-fonts", "magnetometer", "microphone",
     "midi", "otp-credentials", "payment", "picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb",
-    "web-share", "window-management", "xr-spatial-tracking",
+    "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 PERMISSIONS_POLICY: Final = ", ".join(f"{feature}=()" for feature in _FEATURES)
 # The web server signs its answers with its name unless there is one already.

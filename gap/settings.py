@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "gap.middleware.bounded",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -79,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "gap.middleware.CalmScreens",
 ]
 
 # django-cotton and template-partials both want to wrap the loaders, and silently undo each other when they configure
@@ -258,6 +260,8 @@ STORAGES = {
         else "gap.static_storage.HashedStaticStorage"
     },
 }
+# One file of 12 Mio at most, and the form around it.
+MAX_REQUEST_BYTES = 13 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
@@ -296,6 +300,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ClientTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["gap.api.throttling.ClientThrottle"],
     "DEFAULT_PAGINATION_CLASS": "gap.api.pagination.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -305,6 +310,24 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "gap.api.problems.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
+}
+
+# Requests a minute, for each client of the API, and for each person on the screens that cost the most.
+RATES_PER_MINUTE = {
+    "api": env.int("API_RATE_PER_MINUTE", default=3000),
+    "export": env.int("EXPORT_RATE_PER_MINUTE", default=20),
+    "card": env.int("CARD_RATE_PER_MINUTE", default=120),
+}
+HEAVY_SCREENS = {
+    "admissions:arrivals-export": "export",
+    "worklists:export": "export",
+    "worklists:connection-export": "export",
+    "worklists:connection-record": "export",
+    "worklists:anomaly-evidence": "export",
+    "billing:exchange-download": "export",
+    "admissions:scan": "card",
+    "admissions:scan-ahead": "card",
+    "admissions:stay-scan": "card",
 }
 
 # One key ring: the first key encrypts, all of them decrypt. Secrets of the fields and of the blind indexes differ.
