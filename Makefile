@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := PYTHONPATH=.tools $(PYTHON) -m uv
 RUN := .venv/bin/python
 
-.PHONY: test-browser demo demo-reset test journey bench soak quality lock vendor clean install
+.PHONY: audit advisories sbom fuzz test-browser demo demo-reset test journey bench soak quality lock vendor clean install
 
 install: .venv/.installed
 
@@ -43,7 +43,21 @@ quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/ruff check .
 	.venv/bin/djlint --lint --quiet templates
 	.venv/bin/lint-imports
+	$(RUN) -m supply audit
+	$(RUN) -m supply sbom --check
 	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check"
+
+audit: install ## What is publicly known against the locked packages, from the copy in requirements/ (no network)
+	$(RUN) -m supply audit
+
+advisories: install ## Renew that copy: FROM="clones of pypa/advisory-database and github/advisory-database"
+	$(RUN) -m supply advisories $(FROM)
+
+sbom: install ## The list of the components (CycloneDX), in docs/
+	$(RUN) -m supply sbom
+
+fuzz: install ## Every parser and every operation of the API against arbitrary input: SECONDS=120
+	$(RUN) -m gap.supervisor --var .var/fuzz with --scratch -- $(RUN) -m bench.fuzz --seconds $(or $(SECONDS),120)
 
 lock: .tools/.installed ## Rebuild the lock files (needs a registry)
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements/base.txt
