@@ -56,12 +56,14 @@ advisories: install ## Renew that copy: FROM="clones of pypa/advisory-database a
 sbom: install ## The list of the components (CycloneDX), in docs/
 	$(RUN) -m supply sbom
 
-fuzz: install ## Every parser and every operation of the API against arbitrary input: SECONDS=120
-	$(RUN) -m gap.supervisor --var .var/fuzz with --scratch -- $(RUN) -m bench.fuzz --seconds $(or $(SECONDS),120)
+fuzz: install ## Every parser, guided by what it covers, and every operation of the API, for some minutes: SECONDS=300
+	$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r requirements/fuzz.txt
+	$(RUN) -m gap.supervisor --var .var/fuzz with --scratch -- $(RUN) -m bench.fuzz --seconds $(or $(SECONDS),300)
 
 lock: .tools/.installed ## Rebuild the lock files (needs a registry)
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements/base.txt
 	$(UV) pip compile pyproject.toml --extra embedded --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -c requirements/base.txt -o requirements/dev.txt
+	$(UV) pip compile requirements/fuzz.in --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -c requirements/dev.txt -o requirements/fuzz.txt
 
 vendor: install ## Rebuild static/vendor and the icons from npm
 	npm ci --ignore-scripts

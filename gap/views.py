@@ -71,6 +71,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
 
 
+def malformed(request: HttpRequest) -> HttpResponse:
+    return _error(request, 400)
+
+
 def too_large(request: HttpRequest) -> HttpResponse:
     return _error(request, 413)
 
