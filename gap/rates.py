@@ -47,7 +47,9 @@ class _Counter:
         try:
             client = self._connected()
             pipe = client.pipeline(transaction=False)
-            pipe.incr(here).expire(here, 2 * WINDOW_S).get(before)
+            pipe.incr(here)
+            pipe.expire(here, 2 * WINDOW_S)
+            pipe.get(before)
             count, _, previous = pipe.execute()
             if count + int(previous or 0) * (1 - passed / WINDOW_S) <= per_minute:
                 return 0

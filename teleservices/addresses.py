@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -55,7 +55,7 @@ def _may_be_called(in_force: AddressPolicy, url: str) -> bool:
     return True
 
 
-def _free(stopped: QuerySet[TeleserviceCall], url: str) -> int:
+def _free(stopped: QuerySet[Any], url: str) -> int:
     with transaction.atomic():
         found = list(stopped.filter(last_url=url).order_by("planned_at").values_list("pk", "lane"))
         # Its status is asked again: somebody may have put it back meanwhile.

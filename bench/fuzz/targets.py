@@ -47,7 +47,7 @@ def _text(data: bytes) -> str:
 def card(data: bytes) -> None:
     read = parse(_text(data))
     again = parse(read.content)
-    if again.content != read.content:
+    if read.recognised and (again.content != read.content or not again.recognised):
         raise AssertionError("what was read once is read otherwise the second time")
     context(read, "MCO", "SEJOUR")
 
