@@ -35,7 +35,7 @@ def spoilt(seed: bytes) -> st.SearchStrategy[bytes]:
 def test_a_reader_lets_nothing_out_but_its_own_refusals_and_never_hangs(name: str) -> None:
     seeds = SEEDS[name]
 
-    @settings(max_examples=120, **RUN)
+    @settings(max_examples=60, **RUN)
     @given(
         st.one_of(
             st.binary(max_size=200), ODD.map(lambda text: text.encode()), *map(spoilt, seeds), *map(st.just, seeds)
@@ -67,7 +67,7 @@ def test_whatever_stands_in_the_address_of_a_list_it_is_answered(role, signed_in
     client = signed_in(role)
     lists = [*LISTS[role], *(f"/listes/{slug}/" for slug in list(all_worklists())[:4])]
 
-    @_settings(max_examples=25)
+    @_settings(max_examples=15)
     @given(st.sampled_from(lists), st.dictionaries(st.sampled_from(PARAMETERS), ODD, max_size=3))
     @example(lists[0], {"q": "\x00"})
     @example(lists[-1], {"q": "\x00", "tri": "\x00"})
@@ -92,7 +92,7 @@ def test_whatever_stands_in_the_place_of_an_identifier_the_address_is_answered(s
         "/debiteurs/{}/",
     )
 
-    @_settings(max_examples=30)
+    @_settings(max_examples=20)
     @given(st.sampled_from(shapes), ODD)
     @example(shapes[0], "\x00")
     @example(shapes[1], "1\x00")
@@ -120,7 +120,7 @@ def test_whatever_is_typed_or_scanned_it_is_answered(signed_in, settings) -> Non
         "kind",
     )
 
-    @_settings(max_examples=30)
+    @_settings(max_examples=20)
     @given(
         st.sampled_from(["/recherche/", "/carte/", "/carte/attente/", "/admissions/nouvelle/", "/touches/"]),
         st.dictionaries(st.sampled_from(fields), ODD, max_size=4),
