@@ -115,7 +115,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def single_keys(request: HttpRequest) -> HttpResponse:
     """Turn the single-letter keys on or off for oneself (WCAG 2.1.4), and come back to the page."""
     back = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+    # A path alone: any other word, `redirect` would look up among the names of addresses.
+    safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    if not safe or not back.startswith("/"):
         back = reverse("worklists:home")
     if request.method == "POST" and isinstance(request.user, User):
         wanted = request.POST.get("single_keys") == "on"

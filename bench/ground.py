@@ -18,7 +18,7 @@ from django.db import connection
 
 from gap.supervisor.children import Child, wait_until
 from teleservices import client
-from tests.simulator_process import SimulatorProcess, environment_of
+from tests.simulator_process import LOOPBACK, SimulatorProcess, environment_of
 
 _BIN = Path(sys.executable).parent
 
@@ -60,7 +60,8 @@ def ground(folder: Path, *, simulator: SimulatorProcess | None = None) -> Iterat
             simulator = stack.enter_context(SimulatorProcess(folder / "simulator"))
         usual = settings.TELESERVICES
         files = {name: str(path) for name, path in simulator.client_files.items()}
-        settings.TELESERVICES = usual | {"directory_url": simulator.directory_url, **files}
+        loopback = {"directory_url": simulator.directory_url, "internal_networks": [LOOPBACK]}
+        settings.TELESERVICES = usual | loopback | files
         client.forget()
         try:
             yield Ground(folder, simulator, _environment(simulator, folder))

@@ -21,7 +21,7 @@ import pytest
 
 from accounts.enums import Role
 from tests.processes import database_url
-from tests.simulator_process import SimulatorProcess
+from tests.simulator_process import LOOPBACK, SimulatorProcess
 from worklists.demo import census
 from worklists.demo.catalogue import staff
 from worklists.demo.plots import FULL_SIZE, read_plots
@@ -46,6 +46,7 @@ class Demonstration:
             "GAP_DEMO_SIZE": str(SIZE),
             "PKI_DIR": str(simulator.pki.folder),
             "AMC_DIRECTORY_URL": simulator.directory_url,
+            "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
         }
 
     def run(self, *arguments: str, status: int = 0) -> str:
