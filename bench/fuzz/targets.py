@@ -15,6 +15,7 @@ from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 
 from admissions.forms import DayField, MomentField
+from admissions.models import Patient
 from admissions.querysets import parse_date, search_patients
 from admissions.rules.identity import name_problem
 from billing.exchange import FileVerdict, read_dre, read_return
@@ -80,7 +81,7 @@ def names(data: bytes) -> None:
 def search(data: bytes) -> None:
     text = _text(data)[:200]
     parse_date(text)
-    _built(search_patients(text))
+    _built(search_patients(text, Patient.objects.all()))
 
 
 def dates(data: bytes) -> None:

@@ -8,7 +8,8 @@ import re
 import pytest
 from django.test import Client
 
-from accounts.enums import PERMISSIONS, Role
+from accounts.enums import Role
+from accounts.permissions import PERMISSIONS
 from tests.accounts.test_views_roles import GUARDED, address
 from tests.accounts.test_views_roles import world as world
 

@@ -15,7 +15,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.enums import PERMISSIONS, Role
+from accounts.enums import Role
+from accounts.permissions import PERMISSIONS
 from gap.headers import content_security_policy
 from tests.accounts.test_views_roles import GUARDED, SCREENS, address
 from tests.accounts.test_views_roles import world as world
