@@ -20,7 +20,7 @@ from admissions.querysets import parse_date, search_patients
 from admissions.rules.identity import name_problem
 from billing.exchange import FileVerdict, read_dre, read_return
 from billing.filters import ExchangeFilter, InvoiceFilter
-from billing.models import Invoice
+from billing.models import ExchangeFile, Invoice
 from debtors.datamatrix import context, parse
 from debtors.filters import AssociationFilter, DebtorFilter
 from gap.api.parsers import StrictJsonParser
@@ -96,7 +96,8 @@ def addresses(data: bytes) -> None:
     query = QueryDict(data.decode("latin-1").encode("ascii", "replace"))
     page_number(query.get("page"))
     _built(InvoiceFilter.read(query).found(Invoice.objects.all()))
-    for read in (ExchangeFilter, DebtorFilter, AssociationFilter):
+    _built(ExchangeFilter.read(query).found(ExchangeFile.objects.all()))
+    for read in (DebtorFilter, AssociationFilter):
         _built(read.read(query).found())
     for one in all_worklists().values():
         ListFilter.read(one, query)
