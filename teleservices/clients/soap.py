@@ -18,6 +18,7 @@ _FAULT = f"{{{ENVELOPE}}}Fault"
 # libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both schemas are
 # refused as invalid.
 _building = threading.Lock()
+_of_this_thread = threading.local()
 # libxml2 begins so; the rest of its message repeats the value.
 _ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 
@@ -54,11 +55,8 @@ class Schema:
 
 def parse_envelope(content: bytes) -> etree._Element:
     """The envelope of an answer. Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
     try:
-        envelope = etree.fromstring(content, parser)
+        envelope = etree.fromstring(content, _parser_of_this_thread())
     except (etree.XMLSyntaxError, ValueError):
         raise InvalidAnswer("not_xml") from None
     # A hardened parser still accepts a doctype and loses what it declares.
@@ -69,6 +67,21 @@ def parse_envelope(content: bytes) -> etree._Element:
     if body is None or len(body) != 1:
         raise InvalidAnswer("not_an_envelope")
     return envelope
+
+
+def _parser_of_this_thread() -> etree.XMLParser:
+    """Made once a thread: it keeps nothing of one document for the next but the names of elements."""
+    parser: etree.XMLParser | None = getattr(_of_this_thread, "parser", None)
+    if parser is None:
+        parser = _of_this_thread.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    return parser
 
 
 def payload_of(envelope: etree._Element) -> etree._Element:
