@@ -19,6 +19,7 @@ _FAULT = f"{{{ENVELOPE}}}Fault"
 # libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both schemas are
 # refused as invalid.
 _building = threading.Lock()
+_of_this_thread = threading.local()
 # libxml2 begins so; the rest of its message repeats the value.
 _ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 
@@ -56,11 +57,8 @@ class Schema:
 def parse_envelope(content: bytes) -> etree._Element:
     """The envelope of an answer. Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
     _refuse_doctype(content)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
     try:
-        envelope = etree.fromstring(content, parser)
+        envelope = etree.fromstring(content, _parser_of_this_thread())
     except (etree.XMLSyntaxError, ValueError):
         raise InvalidAnswer("not_xml") from None
     # The first look was another parser's: what it may have read otherwise is not let through.
@@ -96,6 +94,21 @@ def _refuse_doctype(content: bytes) -> None:
         return
     except (expat.ExpatError, ValueError):
         raise InvalidAnswer("not_xml") from None
+
+
+def _parser_of_this_thread() -> etree.XMLParser:
+    """Made once a thread: it keeps nothing of one document for the next but the names of elements."""
+    parser: etree.XMLParser | None = getattr(_of_this_thread, "parser", None)
+    if parser is None:
+        parser = _of_this_thread.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    return parser
 
 
 def payload_of(envelope: etree._Element) -> etree._Element:
