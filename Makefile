@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := PYTHONPATH=.tools $(PYTHON) -m uv
 RUN := .venv/bin/python
 
-.PHONY: test-browser demo demo-reset test journey bench soak quality lock vendor clean install
+.PHONY: audit advisories sbom fuzz test-browser demo demo-reset test journey bench soak quality lock vendor clean install
 
 install: .venv/.installed
 
@@ -43,11 +43,27 @@ quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/ruff check .
 	.venv/bin/djlint --lint --quiet templates
 	.venv/bin/lint-imports
+	$(RUN) -m supply audit
+	$(RUN) -m supply sbom --check
 	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check"
+
+audit: install ## What is publicly known against the locked packages, from the copy in requirements/ (no network)
+	$(RUN) -m supply audit
+
+advisories: install ## Renew that copy: FROM="clones of pypa/advisory-database and github/advisory-database"
+	$(RUN) -m supply advisories $(FROM)
+
+sbom: install ## The list of the components (CycloneDX), in docs/
+	$(RUN) -m supply sbom
+
+fuzz: install ## Every parser, guided by what it covers, and every operation of the API, for some minutes: SECONDS=300
+	$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r requirements/fuzz.txt
+	$(RUN) -m gap.supervisor --var .var/fuzz with --scratch -- $(RUN) -m bench.fuzz --seconds $(or $(SECONDS),300)
 
 lock: .tools/.installed ## Rebuild the lock files (needs a registry)
 	$(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements/base.txt
 	$(UV) pip compile pyproject.toml --extra embedded --extra dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -c requirements/base.txt -o requirements/dev.txt
+	$(UV) pip compile requirements/fuzz.in --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -c requirements/dev.txt -o requirements/fuzz.txt
 
 vendor: install ## Rebuild static/vendor and the icons from npm
 	npm ci --ignore-scripts

@@ -15,13 +15,18 @@ View = Callable[..., HttpResponseBase]
 
 
 def needs(action: Action) -> Callable[[View], View]:
-    """Refuse (403) who may not. The view keeps `action`, so that a test can walk every URL."""
+    """Refuse (403) who may not, and say in `request.sight` what of the dossiers they see in this view.
+
+    The view keeps `action`, so that a test can walk every URL.
+    """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not request.user.may(action):  # type: ignore[union-attr]
+            user: Any = request.user
+            if not user.may(action):
                 raise PermissionDenied
+            request.sight = user.sight(action)  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
         guarded.action = action  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts.journal import current
 from accounts.models import ApiClient
 
 # Precise enough to see that a client is alive, without a write a request.
@@ -34,6 +35,8 @@ class ClientTokenAuthentication(BaseAuthentication):
         )
         if client is None:
             raise AuthenticationFailed("Ce jeton n’est pas, ou plus, reconnu.")
+        unit = current()
+        unit.client_id, unit.establishment_id = client.pk, client.establishment_id
         now = timezone.now()
         if client.last_used_at is None or now - client.last_used_at > _USE_NOTED_EVERY:
             ApiClient.objects.filter(pk=client.pk).update(last_used_at=now)

@@ -18,10 +18,12 @@ _NAV = (
     ("Échanges", "billing:exchanges", Action.SEE_EXCHANGES, "exchanges"),
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
     ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
+    ("Journal", "worklists:journal", Action.SEE_JOURNAL, "journal"),
 )
 # Pages that belong to another part than their namespace.
 _ELSEWHERE = {
     "home": "home",
+    "journal": "journal",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",

@@ -1,4 +1,4 @@
-"""Roles, and what each may do: one table, read by the views, the fragments and the screens."""
+"""Roles, and the things that a person or a program may do. Who may do what is in `accounts.permissions`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Role(models.TextChoices):
     BILLING = "billing", "facturation"
     CASHIER = "cashier", "régie"
     ADMINISTRATOR = "administrator", "administrateur"
+    AUDITOR = "auditor", "contrôle des accès"
 
 
 class Action(StrEnum):
@@ -39,35 +40,18 @@ class Action(StrEnum):
     MANAGE_CERTIFICATES = "manage_certificates"
     TEST_CONNECTION = "test_connection"
     MANAGE_ACCOUNTS = "manage_accounts"
+    SEE_JOURNAL = "see_journal"
 
 
-_EVERYONE = frozenset(Role)
-_DESK = frozenset({Role.AGENT, Role.REFERENT})
-_MONEY = frozenset({Role.BILLING, Role.CASHIER, Role.REFERENT})
+class Reach(StrEnum):
+    """How far a permission goes."""
 
-PERMISSIONS: dict[Action, frozenset[Role]] = {
-    Action.SEE_HOME: _EVERYONE,
-    Action.SEE_DOSSIER: _EVERYONE - {Role.ADMINISTRATOR},
-    Action.EDIT_PATIENT: _DESK,
-    Action.ADMIT: _DESK,
-    Action.READ_CARD: _DESK,
-    Action.ASK_AGAIN: _DESK | {Role.BILLING},
-    Action.ENTER_ACTIVITY: _DESK | {Role.BILLING},
-    Action.SEE_WORKLISTS: _EVERYONE,
-    Action.ASSIGN_WORK: _EVERYONE - {Role.ADMINISTRATOR},
-    Action.SEE_DEBTORS: _EVERYONE,
-    Action.VALIDATE_ASSOCIATION: frozenset({Role.REFERENT}),
-    Action.TREAT_ANOMALY: frozenset({Role.REFERENT}),
-    Action.CHANGE_RULES: frozenset({Role.REFERENT}),
-    Action.SEE_INVOICES: _MONEY,
-    Action.CORRECT_INVOICE: frozenset({Role.BILLING}),
-    Action.SEE_EXCHANGES: frozenset({Role.BILLING, Role.REFERENT, Role.ADMINISTRATOR}),
-    Action.RECORD_PAYMENT: frozenset({Role.CASHIER, Role.BILLING}),
-    Action.SEE_TECHNICAL: frozenset({Role.REFERENT, Role.ADMINISTRATOR}),
-    Action.MANAGE_CERTIFICATES: frozenset({Role.ADMINISTRATOR}),
-    Action.TEST_CONNECTION: frozenset({Role.REFERENT}),
-    Action.MANAGE_ACCOUNTS: frozenset({Role.ADMINISTRATOR}),
-}
+    #: The services that the role was given for, all those of the establishment when it names none.
+    SERVICES = "services"
+    #: The whole establishment, whatever the services of the role: what belongs to no service.
+    ESTABLISHMENT = "establishment"
+    #: What all the establishments of the installation share: payers, rules, channels, certificates.
+    INSTALLATION = "installation"
 
 
 class Scope(models.TextChoices):
@@ -84,3 +68,16 @@ class Scope(models.TextChoices):
     WORKLISTS_READ = "worklists:read", "lire les listes de travail"
     DEBTORS_READ = "debtors:read", "lire les débiteurs et les associations"
     DEBTORS_WRITE = "debtors:write", "valider les associations"
+
+
+class JournalKind(models.TextChoices):
+    """What an entry of the journal tells."""
+
+    READ = "read", "consultation"
+    LISTED = "listed", "liste affichée"
+    EXPORT = "export", "export"
+    CHANGE = "change", "modification"
+    REFUSED = "refused", "accès refusé"
+    SESSION = "session", "connexion"
+    GLASS = "glass", "bris de glace"
+    ADMIN = "admin", "administration"

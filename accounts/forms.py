@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from redis.exceptions import RedisError
 
-from gap.crypto import blind_index
+from accounts import tries
+from accounts.middleware import place_of
 
-# Wrong tries allowed for one name from one place, before that pair waits.
-TRIES: Final = 10
-WAIT: Final = timedelta(minutes=15)
+_UNKNOWN = "Identifiant ou mot de passe inconnu. Vérifiez la touche Verr. Maj, puis recommencez."
 
 
 class SignInForm(AuthenticationForm):
-    """Name and password. Too many wrong tries for a name from one place are made to wait, right or wrong."""
+    """Name and password. Too many wrong tries for a name are made to wait, right or wrong."""
 
     error_messages = {
-        "invalid_login": "Identifiant ou mot de passe inconnu. Vérifiez la touche Verr. Maj, puis recommencez.",
-        "inactive": "Identifiant ou mot de passe inconnu. Vérifiez la touche Verr. Maj, puis recommencez.",
+        "invalid_login": _UNKNOWN,
+        "inactive": _UNKNOWN,
         "too_many": (
-            f"Trop d’essais pour cet identifiant. Rien n’est bloqué : attendez {WAIT.seconds // 60} minutes, "
+            f"Trop d’essais pour cet identifiant. Rien n’est bloqué : attendez {tries.PASSWORD.minutes} minutes, "
             "ou demandez un nouveau mot de passe à votre administrateur."
         ),
     }
@@ -43,41 +39,37 @@ class SignInForm(AuthenticationForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        key = self._key()
-        if _tries(key) >= TRIES:
+        name = str(self.cleaned_data.get("username", "")).casefold()
+        here = f"{name}|{place_of(self.request) if self.request else ''}"
+        if tries.must_wait(tries.PASSWORD, here) or tries.must_wait(tries.NAME, name):
             raise ValidationError(self.error_messages["too_many"], code="too_many")
         try:
             cleaned = super().clean()
         except ValidationError:
-            _count(key)
+            tries.count(tries.PASSWORD, here)
+            tries.count(tries.NAME, name)
             raise
-        _forget(key)
+        tries.forget(tries.PASSWORD, here)
         return cleaned or {}
 
-    def _key(self) -> str:
-        name = str(self.cleaned_data.get("username", "")).casefold()
-        place = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
-        return f"sign-in:{blind_index(f'{name}|{place}', 'accounts.sign-in')}"
 
+class CodeForm(forms.Form):
+    """Six digits of a telephone, or a code of paper."""
 
-def _tries(key: str) -> int:
-    try:
-        return int(cache.get(key, 0))
-    except RedisError:
-        # Redis away must not keep a hospital out: the count is lost, the password is still asked.
-        return 0
+    code = forms.CharField(
+        label="Code",
+        max_length=20,
+        help_text="Les 6 chiffres de votre téléphone, ou un code de secours.",
+        error_messages={"required": "Ce champ est nécessaire."},
+        widget=forms.TextInput(
+            attrs={
+                "autofocus": True,
+                "autocomplete": "one-time-code",
+                "inputmode": "text",
+                "autocapitalize": "characters",
+            }
+        ),
+    )
 
-
-def _count(key: str) -> None:
-    try:
-        cache.add(key, 0, timeout=WAIT.seconds)
-        cache.incr(key)
-    except (RedisError, ValueError):
-        return
-
-
-def _forget(key: str) -> None:
-    try:
-        cache.delete(key)
-    except RedisError:
-        return
+    def refuse(self, what: str, todo: str) -> None:
+        self.add_error("code", ValidationError(what, params={"kept": "Rien n’est ouvert.", "next": todo}))

@@ -4,6 +4,8 @@ from django.apps import AppConfig
 class AdmissionsConfig(AppConfig):
     name = "admissions"
     verbose_name = "Admissions"
+    #: Models whose changes the database tells to the journal.
+    journaled = ("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage")
 
     def ready(self) -> None:
         from gap.rotation import register_index

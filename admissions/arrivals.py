@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from accounts.sight import Here
 from admissions.enums import OUTSIDE_ROC, CoverageKind, IdentityStatus, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
 from admissions.presenters import KINDS, nights
@@ -53,6 +54,7 @@ def register_hint(path: str) -> None:
 class ArrivalRow:
     """One line."""
 
+    stay_id: int
     iep: str
     ipp: str
     planned_at: datetime
@@ -93,11 +95,9 @@ _SHOWN: Final = (
 )
 
 
-def arrivals_of(establishment_id: int | None, day: date) -> list[ArrivalRow]:
-    """Every arrival of a day, the first to come first. Bounded by a day of one establishment; four queries, and hints."""
-    if establishment_id is None:
-        return []
-    shown = arrivals(establishment_id, day).only(*_SHOWN)
+def arrivals_of(here: Here, day: date) -> list[ArrivalRow]:
+    """Every arrival of a day, the first to come first. Bounded by a day of what is seen; four queries, and hints."""
+    shown = arrivals(here, day).only(*_SHOWN)
     stays = list(light(shown))
     coverages = _coverages(stays)
     rights = _rights(stays)
@@ -151,6 +151,7 @@ def _row(
     count = nights(stay)
     words = KINDS[stay.kind] + (f", {count}{NBSP}nuit{'s' if count > 1 else ''}" if count else "")
     return ArrivalRow(
+        stay_id=stay.pk,
         iep=stay.iep,
         ipp=patient.ipp,
         planned_at=stay.planned_start_at,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError as BrokerAway
 
-from accounts.models import ApiClient, User
+from accounts.models import ApiClient, Establishment, User
 from admissions.enums import EventKind
 from admissions.models import AdmissionEvent, EventDelivery, Stay
 
@@ -36,6 +36,12 @@ class Actor:
 
     user: User | None = None
     client: ApiClient | None = None
+
+    @property
+    def establishment(self) -> Establishment | None:
+        """Where they act; None for the system."""
+        who = self.user or self.client
+        return who.establishment if who else None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,8 @@ from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
+from accounts.models import Establishment
+from accounts.sight import Here, seen
 from admissions.enums import CoverageKind, RightsStatus, StayStatus
 from admissions.models import Coverage, Patient, PatientNameToken, Rights, Stay
 from admissions.rules.identity import query_variants
@@ -33,22 +35,36 @@ def parse_date(text: str) -> tuple[date | None, str]:
         return None, text
 
 
-def search_patients(text: str) -> QuerySet[Patient]:
+def patients_of(establishment: Establishment | None) -> QuerySet[Patient]:
+    """Identities of one hospital: its sites share one file of patients, or each would make its own double.
+
+    Left out: people whom only another hospital of the installation knows (another legal FINESS).
+    """
+    if establishment is None:
+        return Patient.objects.none()
+    stays = Stay.objects.filter(patient=OuterRef("pk"))
+    legal = establishment.finess_legal
+    ours = Q(establishment__finess_legal=legal) | Exists(stays.filter(establishment__finess_legal=legal))
+    # Made by the system before any stay: nobody's yet.
+    return Patient.objects.filter(ours | (Q(establishment__isnull=True) & ~Q(Exists(stays))))
+
+
+def search_patients(text: str, among: QuerySet[Patient]) -> QuerySet[Patient]:
     """Patients by IPP, IEP, NIR, or names and birth date in any order. An empty question finds nobody."""
     text = text.strip()
     digits = re.sub(r"\s", "", text)
     if re.fullmatch(r"\d{9}", digits):
-        return Patient.objects.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
+        return among.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
     if re.fullmatch(r"[1-478]\d{4}[0-9AB]{2}\d{6,8}|[1-478]\d{3,4}2[AB]\d{6,8}", digits.upper()):
         try:
-            return Patient.objects.filter(nir_index__in=Patient.indexes_of_nir(parse_nir(digits).value))
+            return among.filter(nir_index__in=Patient.indexes_of_nir(parse_nir(digits).value))
         except InvalidIdentifier:
             return Patient.objects.none()
     birth_date, names = parse_date(text)
     variants = query_variants(names)
     if not variants and birth_date is None:
         return Patient.objects.none()
-    found = Patient.objects.all()
+    found = among
     if birth_date:
         found = found.filter(birth_date=birth_date)
     if variants:
@@ -62,7 +78,9 @@ def search_patients(text: str) -> QuerySet[Patient]:
     return found.order_by("birth_name", "first_names", "birth_date", "pk")
 
 
-def likely_duplicates(birth_name: str, birth_date: date, nir: str | None) -> QuerySet[Patient]:
+def likely_duplicates(
+    birth_name: str, birth_date: date, nir: str | None, among: QuerySet[Patient]
+) -> QuerySet[Patient]:
     """Patients who may be the same person: same birth date, and the same NIR or this name among theirs.
 
     Without a word to look for nor a NIR: nobody.
@@ -79,7 +97,7 @@ def likely_duplicates(birth_name: str, birth_date: date, nir: str | None) -> Que
     if not condition:
         return Patient.objects.none()
     # A child on a parent's number shares a NIR: the birth date must agree in any case.
-    return Patient.objects.filter(condition, birth_date=birth_date)
+    return among.filter(condition, birth_date=birth_date)
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:
@@ -88,11 +106,11 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
     return start, timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))
 
 
-def arrivals(establishment_id: int, day: date) -> QuerySet[Stay]:
+def arrivals(here: Here, day: date) -> QuerySet[Stay]:
     """Stays whose arrival is planned on that day, admitted or not, the first to come first."""
     start, end = day_bounds(day)
     return (
-        Stay.objects.filter(establishment=establishment_id, planned_start_at__gte=start, planned_start_at__lt=end)
+        Stay.objects.filter(seen(here), planned_start_at__gte=start, planned_start_at__lt=end)
         .exclude(status=StayStatus.CANCELLED)
         .select_related("patient", "unit")
         .order_by("planned_start_at", "pk")

@@ -5,6 +5,7 @@ The simulator, the database and the workers share the machine: what is measured 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -228,11 +229,15 @@ def _drained(place: Ground) -> Row:
     """The whole night carried: the last tenth goes as fast as the first."""
     count, before = _waiting(), _answered()
     came: list[tuple[float, int]] = [(0.0, 0)]
-    with _flowing(place, [("batch", 4)] * min(PROCESSES, 2), to_the_end=True):
+    # Patients have their worker, as they do at night: a call of theirs that nobody takes makes its channel's night wait.
+    with _flowing(place, [("interactive", 2), *[("batch", 4)] * min(PROCESSES, 2)], to_the_end=True):
         began = moved = time.perf_counter()
         while _waiting():
             time.sleep(_TURN_S)
             done = _answered() - before
+            if 10 * done // count > 10 * came[-1][1] // count:
+                elapsed = time.perf_counter() - began
+                print(f"… {_thousands(done)} appels vidés en {elapsed:.0f} s", file=sys.stderr, flush=True)
             if done > came[-1][1]:
                 moved = time.perf_counter()
             elif time.perf_counter() - moved > _PATIENCE_S:

@@ -18,7 +18,7 @@ from django.db import connection
 
 from gap.supervisor.children import Child, wait_until
 from teleservices import client
-from tests.simulator_process import SimulatorProcess, environment_of
+from tests.simulator_process import LOOPBACK, SimulatorProcess, environment_of
 
 _BIN = Path(sys.executable).parent
 
@@ -60,7 +60,8 @@ def ground(folder: Path, *, simulator: SimulatorProcess | None = None) -> Iterat
             simulator = stack.enter_context(SimulatorProcess(folder / "simulator"))
         usual = settings.TELESERVICES
         files = {name: str(path) for name, path in simulator.client_files.items()}
-        settings.TELESERVICES = usual | {"directory_url": simulator.directory_url, **files}
+        loopback = {"directory_url": simulator.directory_url, "internal_networks": [LOOPBACK]}
+        settings.TELESERVICES = usual | loopback | files
         client.forget()
         try:
             yield Ground(folder, simulator, _environment(simulator, folder))
@@ -123,16 +124,16 @@ def workers(place: Ground, lanes: Sequence[tuple[str, int]]) -> Iterator[list[Ch
 
 
 @contextmanager
-def web(place: Ground) -> Iterator[str]:
+def web(place: Ground, settings_module: str = "bench.settings") -> Iterator[str]:
     """granian as the demonstration runs it, one worker, with the bench's own addresses. Gives its address."""
     port = _free_port()
-    environment = place.environment | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
+    environment = place.environment | {"DJANGO_SETTINGS_MODULE": settings_module}
     command = [
         *(str(_BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
         *("--workers", "1", "--blocking-threads", "1", "--no-access-log", "--log-level", "warning"),
         "gap.wsgi:application",
     ]
-    log = place.folder / "web.log"
+    log = place.folder / f"web-{port}.log"
     child = Child("web", command, log=log, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -22,6 +22,8 @@ from tests.chain import settle
 from tests.factories import UnitFactory
 
 MOST = 4.0
+#: What the journal may add to a page.
+TRACED = 1.15
 _LIST = "/listes/patients-a-prevenir/"
 
 
@@ -52,11 +54,26 @@ def rows(place: Ground, rounds: int, lines: int = 500) -> list[Row]:
                 source = htmx if "HTMX" in name else browser
                 subjects.append(lambda _, source=source, path=path: source.get(path))
             base, bare, *taken = in_turns(rounds, subjects, warm_up=5)
+        traced = _traced(place, address, session, [(name, path) for name, path, most in pages if most], rounds)
     found = []
     for (name, _path, most), sample in zip(pages, taken, strict=True):
         found.append(against(name, sample, "page vide", base, most))
         if most is not None:
             found.append(against(f"{name}, contre une réponse nue", sample, "réponse nue", bare, None))
+    return found + traced
+
+
+def _traced(
+    place: Ground, address: str, session: dict[str, str], pages: list[tuple[str, str]], rounds: int
+) -> list[Row]:
+    """The same pages from a server that writes no journal: what is left is what the journal costs."""
+    found = []
+    with web(place, "bench.settings_untraced") as untraced:
+        with Connection(address, session) as ours, Connection(untraced, session) as theirs:
+            for name, path in pages:
+                subjects = [lambda _, path=path: theirs.get(path), lambda _, path=path: ours.get(path)]
+                without, with_journal = in_turns(rounds, subjects, warm_up=5)
+                found.append(against(f"{name}, tracée", with_journal, "sans journal", without, TRACED))
     return found
 
 

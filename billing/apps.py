@@ -5,6 +5,8 @@ from django.db.models.signals import post_migrate
 class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = "Facturation"
+    #: Models whose changes the database tells to the journal.
+    journaled = ("invoice", "payment", "activity", "engagement", "tariffitem", "tariffvalue")
 
     def ready(self) -> None:
         from admissions.events import register_consumer, register_veto

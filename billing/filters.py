@@ -99,8 +99,8 @@ class ExchangeFilter:
             again=query.get("deja") == "oui",
         )
 
-    def found(self) -> QuerySet[ExchangeFile]:
-        files = ExchangeFile.objects.order_by("-created_at", "-pk")
+    def found(self, among: QuerySet[ExchangeFile]) -> QuerySet[ExchangeFile]:
+        files = among.order_by("-created_at", "-pk")
         if self.text:
             files = files.filter(Q(name__icontains=self.text) | Q(lot_number=self.text.zfill(9)))
         if self.direction:

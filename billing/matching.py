@@ -8,7 +8,9 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.enums import Action
 from accounts.models import User
+from accounts.sight import seen
 from admissions.errors import Refused
 from admissions.models import Stay
 from billing import services
@@ -51,7 +53,7 @@ def match_record(record_id: int, number: str, user: User) -> ExchangeRecord:
 
 def _invoice(number: str, user: User) -> Invoice:
     """The invoice, locked after its stay, as every writer does."""
-    mine = Invoice.objects.filter(number=number, stay__establishment=user.establishment_id)
+    mine = Invoice.objects.filter(seen(user.sight(Action.CORRECT_INVOICE), "stay__"), number=number)
     found = mine.values_list("pk", "stay_id").first()
     if found is None:
         raise Refused(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
+from accounts.enums import Action
 from accounts.models import User
+from accounts.sight import Here, seen
 from billing.enums import LIVE, FileDirection, FileStatus, InvoiceStatus, RecordStatus
 from billing.models import ExchangeFile, ExchangeRecord, Invoice
 
@@ -18,8 +20,8 @@ _EXPECTING: Final = (InvoiceStatus.SENT, InvoiceStatus.ACKNOWLEDGED, InvoiceStat
 
 
 def invoices_for(user: User) -> QuerySet[Invoice]:
-    """The invoices of this person's establishment."""
-    return Invoice.objects.filter(stay__establishment=user.establishment_id)
+    """The invoices that this person sees."""
+    return Invoice.objects.filter(seen(user.sight(Action.SEE_INVOICES), "stay__"))
 
 
 def with_what_is_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
@@ -43,15 +45,32 @@ def siblings(invoice: Invoice) -> list[Invoice]:
     return sorted(rows, key=lambda row: order[row.payer])
 
 
-def exchange_figures() -> dict[str, Any]:
+def files_of(here: Here) -> QuerySet[ExchangeFile]:
+    """Files that speak of what is seen, and those that speak of nobody's invoice (not read, not matched)."""
+    matched = ExchangeRecord.objects.filter(file=OuterRef("pk"), invoice__isnull=False)
+    ours = matched.filter(seen(here, "invoice__stay__"))
+    return ExchangeFile.objects.filter(Q(Exists(ours)) | ~Q(Exists(matched)))
+
+
+def records_of(here: Here) -> QuerySet[ExchangeRecord]:
+    """Records about what is seen, and those that nobody matched: whose they are is what is looked for."""
+    return ExchangeRecord.objects.filter(Q(invoice__isnull=True) | seen(here, "invoice__stay__"))
+
+
+def speaks_of_others(file: ExchangeFile, here: Here) -> bool:
+    """Whether a file holds lines of an establishment that is not seen: it is then read line by line, never whole."""
+    return file.records.filter(invoice__isnull=False).exclude(seen(here, "invoice__stay__")).exists()
+
+
+def exchange_figures(files: QuerySet[ExchangeFile]) -> dict[str, Any]:
     """Of the lots sent: accepted, refused, awaited; of the files received: in quarantine, sent to us again."""
-    sent = ExchangeFile.objects.filter(direction=FileDirection.OUT).aggregate(
+    sent = files.filter(direction=FileDirection.OUT).aggregate(
         total=Count("pk"),
         accepted=Count("pk", filter=Q(status=FileStatus.ACKNOWLEDGED)),
         refused=Count("pk", filter=Q(status=FileStatus.REFUSED)),
         awaited=Count("pk", filter=Q(status__in=[FileStatus.PREPARED, FileStatus.WRITTEN])),
     )
-    received = ExchangeFile.objects.filter(direction=FileDirection.IN).aggregate(
+    received = files.filter(direction=FileDirection.IN).aggregate(
         received=Count("pk"),
         quarantined=Count("pk", filter=Q(status=FileStatus.QUARANTINED)),
         again=Sum("resent_count"),
@@ -59,9 +78,9 @@ def exchange_figures() -> dict[str, Any]:
     return sent | received | {"again": received["again"] or 0, "at": timezone.now()}
 
 
-def record_counts(file: ExchangeFile) -> list[tuple[str, str, int]]:
-    """(status, label, count) of the records of a file, every status, zeros too."""
-    found = dict(ExchangeRecord.objects.filter(file=file).order_by().values_list("status").annotate(count=Count("pk")))
+def record_counts(records: QuerySet[ExchangeRecord]) -> list[tuple[str, str, int]]:
+    """(status, label, count) of these records, every status, zeros too."""
+    found = dict(records.order_by().values_list("status").annotate(count=Count("pk")))
     return [(status.value, str(status.label), found.get(status.value, 0)) for status in RecordStatus]
 
 

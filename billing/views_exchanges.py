@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,7 +20,7 @@ from billing.filters import ExchangeFilter
 from billing.forms import MatchForm, UploadForm, tell
 from billing.matching import match_record
 from billing.models import ExchangeFile, ExchangeRecord
-from billing.querysets import candidates, exchange_figures, record_counts
+from billing.querysets import candidates, exchange_figures, files_of, record_counts, records_of, speaks_of_others
 from gap.lists import export, page_number, page_of
 
 #: State of a file → (tone, icon).
@@ -57,15 +58,23 @@ _COLUMNS = (
 def exchanges(request: HttpRequest) -> HttpResponseBase:
     """Every file, the newest first, and the day's account: sent = accepted + refused + awaited."""
     asked = ExchangeFilter.read(request.GET)
-    found = asked.found()
+    found = asked.found(_files(request))
     if request.GET.get("format") in ("csv", "xlsx"):
         rows = found.iterator(chunk_size=500) if request.GET["format"] == "csv" else found[:20_000]
         return export(_COLUMNS, map(_file_line, rows), "echanges", request.GET["format"])
     return _list(request, asked, UploadForm())
 
 
+def _files(request: HttpRequest) -> QuerySet[ExchangeFile]:
+    return files_of(request.user.sight(Action.SEE_EXCHANGES))  # type: ignore[union-attr]
+
+
+def _records(request: HttpRequest) -> QuerySet[ExchangeRecord]:
+    return records_of(request.user.sight(Action.SEE_EXCHANGES))  # type: ignore[union-attr]
+
+
 def _list(request: HttpRequest, asked: ExchangeFilter, form: UploadForm, status: int = 200) -> HttpResponse:
-    page = page_of(asked.found(), page_number(request.GET.get("page")))
+    page = page_of(asked.found(_files(request)), page_number(request.GET.get("page")))
     for file in page.object_list:
         file.tone, file.icon = _TONES[FileStatus(file.status)]
     query = request.GET.copy()
@@ -73,7 +82,7 @@ def _list(request: HttpRequest, asked: ExchangeFilter, form: UploadForm, status:
     context = {
         "asked": asked,
         "page": page,
-        "figures": exchange_figures(),
+        "figures": exchange_figures(_files(request)),
         "form": form,
         "directions": FileDirection.choices,
         "kinds": FileKind.choices,
@@ -104,9 +113,10 @@ def _file_line(file: ExchangeFile) -> list[Any]:
 @needs(Action.SEE_EXCHANGES)
 def exchange(request: HttpRequest, pk: int) -> HttpResponse:
     """One file with its records and what became of each."""
-    file: Any = get_object_or_404(ExchangeFile, pk=pk)
+    file: Any = get_object_or_404(_files(request), pk=pk)
     file.tone, file.icon = _TONES[FileStatus(file.status)]
-    records = file.records.select_related("invoice").order_by("line", "pk")
+    own = _records(request).filter(file=file)
+    records = own.select_related("invoice").order_by("line", "pk")
     status = request.GET.get("etat", "")
     if status in RecordStatus.values:
         records = records.filter(status=status)
@@ -116,7 +126,7 @@ def exchange(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "file": file,
         "page": page,
-        "counts": record_counts(file),
+        "counts": record_counts(own),
         "status": status,
         "may_see_invoices": request.user.may(Action.SEE_INVOICES),  # type: ignore[union-attr]
     }
@@ -127,7 +137,9 @@ def exchange(request: HttpRequest, pk: int) -> HttpResponse:
 @needs(Action.SEE_EXCHANGES)
 def exchange_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The file itself, always to be saved, never shown: it holds personal data."""
-    file = get_object_or_404(ExchangeFile, pk=pk)
+    file = get_object_or_404(_files(request), pk=pk)
+    if speaks_of_others(file, request.sight):  # type: ignore[attr-defined]
+        raise Http404
     if not file.file or not file.file.storage.exists(str(file.file.name)):
         raise Http404
     response = FileResponse(
@@ -156,13 +168,13 @@ def exchange_import(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_EXCHANGES)
 def exchange_record(request: HttpRequest, pk: int) -> HttpResponse:
     """One record, and the invoices it may be about, ranked with why."""
-    return _record(request, _record_or_404(pk), MatchForm())
+    return _record(request, _record_or_404(request, pk), MatchForm())
 
 
 @needs(Action.CORRECT_INVOICE)
 def exchange_match(request: HttpRequest, pk: int) -> HttpResponse:
     """A person recognises the invoice (POST): the record is applied to it, once."""
-    record = _record_or_404(pk)
+    record = _record_or_404(request, pk)
     if request.method != "POST":
         return redirect("billing:exchange-record", pk)
     form = MatchForm(request.POST)
@@ -174,11 +186,11 @@ def exchange_match(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"Ligne {record.line} rapprochée de la facture {form.cleaned_data['number']}.")
             return redirect("billing:exchange", record.file_id)
-    return _record(request, _record_or_404(pk), form, status=422)
+    return _record(request, _record_or_404(request, pk), form, status=422)
 
 
-def _record_or_404(pk: int) -> ExchangeRecord:
-    return get_object_or_404(ExchangeRecord.objects.select_related("file", "invoice"), pk=pk)
+def _record_or_404(request: HttpRequest, pk: int) -> ExchangeRecord:
+    return get_object_or_404(_records(request).select_related("file", "invoice"), pk=pk)
 
 
 def _record(request: HttpRequest, record: Any, form: MatchForm, status: int = 200) -> HttpResponse:

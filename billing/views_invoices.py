@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
+from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action, Role
 from accounts.models import User
@@ -48,6 +49,7 @@ def invoices(request: HttpRequest) -> HttpResponseBase:
         query.pop("format")
         return redirect(f"{request.path}?{query.urlencode()}")
     page = page_of(rows, page_number(request.GET.get("page")), counted=found)
+    journal.listed("factures", stays=[invoice.stay_id for invoice in page.object_list])
     for invoice in page.object_list:
         invoice.chip = views_words.chip(invoice)
     query = request.GET.copy()
@@ -171,7 +173,9 @@ def _invoice(request: HttpRequest, number: str) -> Invoice:
     related = invoices_for(request.user).select_related(  # type: ignore[arg-type]
         "stay__patient", "stay__unit", "debtor", "engagement", "bill", "replaces", "corrected_by"
     )
-    return get_object_or_404(related, number=number)
+    found: Invoice = get_object_or_404(related, number=number)
+    journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id)
+    return found
 
 
 def _page(

@@ -4,3 +4,5 @@ from django.apps import AppConfig
 class DebtorsConfig(AppConfig):
     name = "debtors"
     verbose_name = "Débiteurs"
+    #: Models whose changes the database tells to the journal.
+    journaled = ("operator", "debtor", "datamatrixassociation")

@@ -98,6 +98,11 @@ def index_keys(purpose: str) -> list[bytes]:
     return [_derive(secret, f"index:{purpose}".encode()) for secret in _secrets(settings.BLIND_INDEX_KEY)]
 
 
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, from a secret of the settings."""
+    return _derive(secret, purpose.encode())
+
+
 def index_key(purpose: str) -> bytes:
     """The key under which one blind index is written."""
     return index_keys(purpose)[0]

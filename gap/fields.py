@@ -38,8 +38,19 @@ class EncryptedBinaryField(models.BinaryField):
         return value
 
 
+class _Read(str):
+    """Text as it was read, with the token that it was read from, and the column that alone reads it again."""
+
+    token: bytes
+    context: str
+
+
 class EncryptedTextField(EncryptedBinaryField):
-    """Text encrypted at rest. Empty text is stored as it is typed: encrypted too."""
+    """Text encrypted at rest. Empty text is stored as it is typed: encrypted too.
+
+    What was read and is written again keeps its token: a row that is saved with nothing changed in it has not changed,
+    and its journal says so.
+    """
 
     _pyi_private_set_type: str
     _pyi_private_get_type: str
@@ -47,6 +58,19 @@ class EncryptedTextField(EncryptedBinaryField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if isinstance(value, _Read) and value.context == self._context():
+            return models.BinaryField.get_db_prep_value(self, value.token, connection, prepared)
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        plain = super().from_db_value(value, expression, connection)
+        if plain is None:
+            return None
+        read = _Read(plain)
+        read.token, read.context = bytes(value), self._context()
+        return read
 
     def _to_bytes(self, value: Any) -> bytes:
         return str(value).encode()

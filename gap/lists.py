@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +24,12 @@ PAGE_SIZE: Final = 50
 COUNTED: Final = 10_000
 # A workbook is built in memory; a CSV file is written as it is read, however long.
 XLSX_ROWS: Final = 20_000
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# What makes a formula of a cell, in one spreadsheet or another; a table is also cut at tabs and line ends.
+_FORMULA: Final = ("=", "+", "-", "@", "|", "%", "\u2212", "\t", "\r", "\n")
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# Quotes and blanks that one of them passes over before it looks.
+_PASSED_OVER: Final = "'\"‘’“”`´"
+_BLANK: Final = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +115,24 @@ def first_page(found: list[Any], count: int, size: int = PAGE_SIZE) -> ListPage:
 def neutral(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula. Numbers and dates stay what they are."""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        # A workbook is XML: it has no place for these, and the whole file would be refused for one of them.
+        value = _UNWRITABLE.sub("\ufffd", value)
+        return f"'{value}" if _may_be_formula(value) else value
     if isinstance(value, datetime):
         return timezone.localtime(value).replace(tzinfo=None) if timezone.is_aware(value) else value
     return "" if value is None else value
+
+
+def _may_be_formula(text: str) -> bool:
+    if not text or text[0].isalnum():
+        return False  # nearly every cell: nothing more to look at
+    # Full-width and other writings of a sign are the sign.
+    for sign in unicodedata.normalize("NFKC", text):
+        if sign in _FORMULA:
+            return True
+        if sign not in _PASSED_OVER and unicodedata.category(sign) not in _BLANK:
+            return False
+    return False
 
 
 def _csv_cell(value: Any) -> str:
@@ -137,9 +158,14 @@ def _csv_lines(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterato
     writer = csv.writer(_Line(), delimiter=";")
     # The mark that makes a spreadsheet read the accents right.
     yield "\ufeff"
-    yield writer.writerow(headers)
+    yield writer.writerow([_csv_cell(header) for header in headers])
     for row in rows:
         yield writer.writerow([_csv_cell(value) for value in row])
+
+
+def csv_text(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A short table, whole, by the same rules as the files of the lists."""
+    return "".join(_csv_lines(headers, rows))
 
 
 def export(headers: Sequence[str], rows: Iterable[Sequence[Any]], name: str, kind: str) -> HttpResponseBase:
@@ -150,7 +176,7 @@ def export(headers: Sequence[str], rows: Iterable[Sequence[Any]], name: str, kin
             _csv_lines(headers, rows), content_type="text/csv; charset=utf-8"
         )
     else:
-        book = tablib.Dataset(headers=list(headers), title=name[:31])
+        book = tablib.Dataset(headers=[neutral(header) for header in headers], title=name[:31])
         for row in rows:
             book.append([neutral(value) for value in row])
         response = HttpResponse(

@@ -13,6 +13,7 @@ import structlog
 
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from gap.headers import content_security_policy
 from gap.logs import LOGGING as LOGGING
 from gap.logs import configure_structlog
 
@@ -27,6 +28,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # A demonstration speaks plain HTTP on loopback; everywhere else TLS is the rule.
 SECURE = env.bool("SECURE", default=False)
 PRODUCTION = env.bool("PRODUCTION", default=False)
+# Proxies of ours before the web server, each adding to X-Forwarded-For: the journal writes from where somebody works.
+PROXIES = env.int("PROXIES", default=0)
 
 ROOT_URLCONF = "gap.urls"
 WSGI_APPLICATION = "gap.wsgi.application"
@@ -64,19 +67,24 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gap.headers.guarded",
     "gap.middleware.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "gap.middleware.bounded",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.Journal",
+    "accounts.middleware.second_factor_first",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "gap.middleware.CalmScreens",
 ]
 
 # django-cotton and template-partials both want to wrap the loaders, and silently undo each other when they configure
@@ -147,8 +155,12 @@ CACHES = {
         "LOCATION": library_address(REDIS_URL),
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
+# Of one person: opening one more ends the oldest.
+SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
+# « required »: everybody proves themselves twice. « offered »: whoever has set up a telephone does.
+SECOND_FACTOR = env.str("SECOND_FACTOR", default="required" if PRODUCTION else "offered")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "gap.views.csrf_failure"
@@ -172,6 +184,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "ack_emulation": False,
 }
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
+JOURNAL_EVERY_S = env.float("JOURNAL_EVERY_S", default=10.0)
 EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
@@ -192,7 +205,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "batch"},
     },
     "purge": {"task": "teleservices.tasks.purge", "schedule": 3600, "options": {"queue": "batch"}},
+    "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
+    "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
@@ -262,6 +277,8 @@ STORAGES = {
         else "gap.static_storage.HashedStaticStorage"
     },
 }
+# One file of 12 Mio at most, and the form around it.
+MAX_REQUEST_BYTES = 13 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 
@@ -287,20 +304,20 @@ CSRF_COOKIE_SECURE = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "object-src": ["'none'"],
-        "base-uri": ["'self'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
+CONTENT_SECURITY_POLICY = content_security_policy(secure=SECURE)
+# Behind TLS the browser itself refuses such a cookie from a neighbour of the same domain, or from plain HTTP.
+if SECURE:
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+# HTMX takes the token from the page (`hx-headers` of base.html): no script reads the cookie.
+CSRF_COOKIE_HTTPONLY = True
+# A list of domains that browsers carry for ever is no place for the inner name of a hospital.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ClientTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["gap.api.throttling.ClientThrottle"],
     "DEFAULT_PAGINATION_CLASS": "gap.api.pagination.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -312,12 +329,32 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+# Requests a minute, for each client of the API, and for each person on the screens that cost the most.
+RATES_PER_MINUTE = {
+    "api": env.int("API_RATE_PER_MINUTE", default=3000),
+    "export": env.int("EXPORT_RATE_PER_MINUTE", default=20),
+    "card": env.int("CARD_RATE_PER_MINUTE", default=120),
+}
+HEAVY_SCREENS = {
+    "admissions:arrivals-export": "export",
+    "worklists:export": "export",
+    "worklists:connection-export": "export",
+    "worklists:connection-record": "export",
+    "worklists:anomaly-evidence": "export",
+    "billing:exchange-download": "export",
+    "admissions:scan": "card",
+    "admissions:scan-ahead": "card",
+    "admissions:stay-scan": "card",
+}
+
 # Two key rings: the first key encrypts and indexes, all of them decrypt and find. Secrets of the fields and of the blind
 # indexes differ.
 FIELD_ENCRYPTION_KEY = env.str("FIELD_ENCRYPTION_KEY")
 BLIND_INDEX_KEY = env.str("BLIND_INDEX_KEY")
 # Files from before encryption are read; once `rotate_keys --check` finds none, 0 refuses what somebody put in clear.
 PLAIN_FILES_READABLE = env.bool("PLAIN_FILES_READABLE", default=True)
+# What closes the journal (docs/adr/0013): a ring too. Its own secret where the database's administrator may read the others.
+JOURNAL_KEY = env.str("JOURNAL_KEY", default="")
 
 # The other side of the wire.
 PKI_DIR = env.path("PKI_DIR", default=VAR_DIR / "pki")
@@ -327,6 +364,11 @@ TELESERVICES = {
     "directory_key": env.str("DIRECTORY_KEY", default=str(PKI_DIR("client-directory.key.pem"))),
     "services_certificate": env.str("SERVICES_CERTIFICATE", default=str(PKI_DIR("client-services.pem"))),
     "services_key": env.str("SERVICES_KEY", default=str(PKI_DIR("client-services.key.pem"))),
+    # Where the addresses that the directory gives may lead: names with all that is below them, beside the directory's own
+    # host; ports; and networks of our own that may be called all the same (none, outside a demonstration).
+    "hosts": env.list("TELESERVICES_HOSTS", default=[]),
+    "ports": [int(port) for port in env.list("TELESERVICES_PORTS", default=["443"])],
+    "internal_networks": env.list("TELESERVICES_INTERNAL_NETWORKS", default=[]),
     "ca_file": env.str("TELESERVICES_CA", default=str(PKI_DIR("ca.pem"))),
     "timeout_connect": env.float("TELESERVICES_TIMEOUT_CONNECT", default=3.0),
     "timeout_read": env.float("TELESERVICES_TIMEOUT_READ", default=10.0),

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -51,6 +52,9 @@ _SAID = {
     400: "Cette demande est mal formée.",
     403: "Cette demande n’est pas permise.",
     404: "Cette adresse n’existe pas.",
+    405: "Cette adresse ne prend pas cette méthode.",
+    413: "Cette demande est trop volumineuse. Rien n’a été enregistré.",
+    429: "Trop de demandes en peu de temps. Rien n’a été enregistré\u00a0; attendez, puis recommencez.",
     500: "Une erreur est survenue de notre côté. Rien n’a été enregistré ; envoyez la demande de nouveau.",
 }
 
@@ -59,11 +63,34 @@ def _error(request: HttpRequest, status: int) -> HttpResponse:
     if request.path.startswith("/api/"):
         body = {"type": "about:blank", "title": TITLES.get(status, "Erreur"), "status": status, "detail": _SAID[status]}
         return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
-    return render(request, f"{status}.html", status=status)
+    # `failed`: no page of errors repeats what was asked for.
+    return render(request, f"{status}.html", {"failed": True}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
+
+
+def malformed(request: HttpRequest) -> HttpResponse:
     return _error(request, 400)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _error(request, 413)
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """`allowed`: the methods that the address takes, as the header writes them."""
+    response = _error(request, 405)
+    response.headers["Allow"] = allowed
+    return response
+
+
+def too_many(request: HttpRequest, wait_s: int) -> HttpResponse:
+    """`wait_s`: seconds before it may be asked again."""
+    response = _error(request, 429)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -83,4 +110,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "", **_kwargs: Any) -> HttpResponse:
     """The session or its token is over: the typed data stay in the browser, which sends them again after sign-in."""
-    return render(request, "403_csrf.html", status=403)
+    return render(request, "403_csrf.html", {"failed": True}, status=403)

@@ -8,11 +8,11 @@ own `update()`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import BooleanField, CharField, Field, Model, TextField
 
 M = TypeVar("M", bound=Model)
 
@@ -106,7 +106,13 @@ def _field(model: type[Model], name: str) -> Field[Any, Any]:
     return field
 
 
+#: What Django hands over as it is, after four calls for each value; a subclass of one of these goes the whole way.
+_AS_IT_IS: Final[dict[type[Field[Any, Any]], type]] = {CharField: str, TextField: str, BooleanField: bool}
+
+
 def _to_save(field: Field[Any, Any], value: Any) -> Any:
+    if value is None or type(value) is _AS_IT_IS.get(type(field)):
+        return value
     return field.get_db_prep_save(value, connection)
 
 

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import journal
 from accounts.enums import Scope
 from admissions.api.base import HospitalViewSet
 from gap.api.filters import DayFilter, NumberFilter
@@ -106,5 +107,8 @@ class CallViewSet(HospitalViewSet):
         # The messages stay in the database: they are not even read.
         attempts = TeleserviceAttempt.objects.defer("request_xml", "response_xml").order_by("number")
         calls = self.get_queryset().select_related("stay", "debtor", "follows")
-        call = get_object_or_404(calls.prefetch_related(Prefetch("attempts", attempts)), message_id=message_id)
+        call: TeleserviceCall = get_object_or_404(
+            calls.prefetch_related(Prefetch("attempts", attempts)), message_id=message_id
+        )
+        journal.read(patient_id=call.stay.patient_id, stay_id=call.stay_id)
         return Response(CallDetail(call).data)

@@ -5,6 +5,22 @@ from django.db.models.signals import post_migrate
 class TeleservicesConfig(AppConfig):
     name = "teleservices"
     verbose_name = "Téléservices"
+    #: Models whose changes the database tells to the journal.
+    journaled = (
+        "anomaly",
+        "returncode",
+        "retrypolicy",
+        "calllimit",
+        "channelrule",
+        "maintenancewindow",
+        "perimeter",
+        "perimeteramc",
+        "connectionplan",
+        "connectionmilestone",
+        "softwarecertificate",
+        "trustedauthority",
+        "retentionrule",
+    )
 
     def ready(self) -> None:
         from admissions.events import register_consumer

@@ -6,7 +6,7 @@ import threading
 
 from django.conf import settings
 
-from teleservices import credentials
+from teleservices import addresses, credentials
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.credentials import CurrentCredentials
 from teleservices.enums import CertificateUse
@@ -26,6 +26,7 @@ def current() -> Roc1Client:
                     Roc1Config(
                         directory=CurrentCredentials(CertificateUse.DIRECTORY),
                         services=CurrentCredentials(CertificateUse.SERVICES),
+                        addresses=addresses.policy(),
                         timeout_connect=chosen["timeout_connect"],
                         timeout_read=chosen["timeout_read"],
                     )

@@ -28,7 +28,7 @@ from teleservices.querysets import to_ask
 log = structlog.get_logger(__name__)
 
 # A patient waits for these: their SQL is written once. The first brings all that a message names.
-_TO_CLAIM = Compiled(lambda: to_ask().filter(pk=Given("call", BigIntegerField())))
+_TO_CLAIM = Compiled(lambda: to_ask().filter(pk=Given("call", BigIntegerField())).order_by())
 # What a cancellation, another worker or a sweep would change of a call that can be claimed.
 _UNLESS_CHANGED = ("status", "attempts_count", "not_before", "in_doubt")
 _CLAIM = UpdateThenInsert(
@@ -50,6 +50,7 @@ _TO_RECORD = Compiled(
         TeleserviceCall.objects.select_for_update(of=("stay", "self"))
         .select_related("stay")
         .filter(pk=Given("call", BigIntegerField()))
+        .order_by()
     )
 )
 

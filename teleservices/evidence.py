@@ -6,7 +6,6 @@ shape (`9` a digit, `A` a capital, `a` a small letter) and loses its value. What
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import platform
@@ -19,6 +18,7 @@ from django.utils import timezone
 from lxml import etree
 
 from debtors.models import DirectoryEntry
+from gap.lists import csv_text
 from teleservices.anomalies import refusals_of
 from teleservices.clients.errors import CallError
 from teleservices.clients.soap import parse_envelope
@@ -136,18 +136,18 @@ def _cause(anomaly: Anomaly) -> dict[str, Any]:
 
 
 def _table(attempts: list[TeleserviceAttempt]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";")
-    writer.writerow(
-        ("message", "operation", "tentative", "commencee", "duree_ms", "http", "issue", "raison", "code", "adresse")
-    )
-    for attempt in attempts:
-        call = attempt.call
-        writer.writerow(
-            (call.message_id, call.operation, attempt.number, _written(attempt.started_at), attempt.duration_ms,
-             attempt.http_status, attempt.outcome, attempt.reason, call.return_code, attempt.url)
-        )  # fmt: skip
-    return "\ufeff" + buffer.getvalue()
+    headers = (
+        "message", "operation", "tentative", "commencee", "duree_ms", "http", "issue", "raison", "code", "adresse",
+    )  # fmt: skip
+    return csv_text(headers, map(_line, attempts))
+
+
+def _line(attempt: TeleserviceAttempt) -> tuple[Any, ...]:
+    call = attempt.call
+    return (
+        str(call.message_id), call.operation, attempt.number, _written(attempt.started_at), attempt.duration_ms,
+        attempt.http_status, attempt.outcome, attempt.reason, call.return_code, attempt.url,
+    )  # fmt: skip
 
 
 def _written(instant: datetime) -> str:

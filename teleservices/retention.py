@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import IdempotentReply
+from accounts.models import IdempotentReply, Session
 from admissions.models import Card
 from teleservices.enums import CallStatus, Kept
 from teleservices.models import RefusedCertificate, RetentionRule, TeleserviceAttempt

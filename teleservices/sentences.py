@@ -30,6 +30,7 @@ CAUSES: Final = {
     "client_certificate_refused": "l’organisme refuse le certificat de l’établissement",
     "tls_incompatible": "la liaison sécurisée avec l’organisme est impossible",
     "address_not_https": "l’adresse de l’organisme n’est pas sécurisée",
+    "address_refused": "l’adresse de l’organisme n’est pas de celles que nos réglages permettent",
     "invalid_request": "notre message n’est pas conforme au contrat",
     "too_many_simulations": "le séjour a atteint le nombre de simulations permis",
 }

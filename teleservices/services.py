@@ -9,7 +9,9 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.enums import Action
 from accounts.models import User
+from accounts.sight import seen
 from admissions.enums import EventKind
 from admissions.events import Actor, record_event
 from admissions.models import Stay
@@ -46,7 +48,7 @@ def mark_handled(
     """
     asked = list(dict.fromkeys(call_ids))
     stays = dict(
-        TeleserviceCall.objects.filter(pk__in=asked, stay__establishment=user.establishment_id).values_list(
+        TeleserviceCall.objects.filter(seen(user.sight(Action.SEE_DOSSIER), "stay__"), pk__in=asked).values_list(
             "pk", "stay_id"
         )
     )

@@ -1,7 +1,16 @@
 from celery import shared_task
 
 from admissions.events import wake
-from teleservices import anomalies, certificates, connection_test, engine, expiry, perimeter, retention
+from teleservices import (
+    addresses,
+    anomalies,
+    certificates,
+    connection_test,
+    engine,
+    expiry,
+    perimeter,
+    retention,
+)
 
 
 @shared_task
@@ -37,6 +46,11 @@ def apply_perimeters() -> None:
     """One turn; another follows at once while there are stays to tell."""
     if perimeter.apply_due():
         wake("teleservices.tasks.apply_perimeters", queue="batch")
+
+
+@shared_task
+def rearm_addresses() -> None:
+    addresses.rearm()
 
 
 @shared_task

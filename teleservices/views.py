@@ -15,8 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action
+from accounts.sight import seen
 from admissions.errors import Refused
 from admissions.models import Stay
 from admissions.presenters import Entry
@@ -48,11 +50,13 @@ def _beat(request: HttpRequest) -> Beat:
 
 
 def _stay(request: HttpRequest, iep: str) -> Stay:
-    return get_object_or_404(
+    stay: Stay = get_object_or_404(
         Stay.objects.select_related("patient"),
+        seen(request.sight),  # type: ignore[attr-defined]
         iep=iep,
-        establishment=request.user.establishment_id,  # type: ignore[union-attr]
     )
+    journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+    return stay
 
 
 def _mark(content: object) -> str:

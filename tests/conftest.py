@@ -19,7 +19,7 @@ from billing.models import ExchangeFile
 from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
-from tests.simulator_process import SimulatorProcess
+from tests.simulator_process import LOOPBACK, SimulatorProcess
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
@@ -146,6 +146,10 @@ def simulator(simulator_process: SimulatorProcess, settings) -> Iterator[Simulat
     files = simulator_process.client_files
     settings.TELESERVICES = settings.TELESERVICES | {
         "directory_url": simulator_process.directory_url,
+        # It, and any other server of this machine that a test starts.
+        "hosts": ["127.0.0.1"],
+        "ports": range(1, 65536),
+        "internal_networks": [LOOPBACK],
         "timeout_connect": 2.0,
         "timeout_read": 3.0,
         **{name: str(path) for name, path in files.items()},

@@ -38,7 +38,8 @@ def database_url(name: str = "") -> str:
 def run_together(script: str, count: int, *, seconds: float = 60, **environment: str) -> list[str]:
     """Run `script` in `count` processes that start together; `rank` tells each which it is. Returns their outputs.
 
-    Raises AssertionError with the error of the first that failed.
+    Raises AssertionError with the errors of the first that failed, once all of them ended: whoever comes after finds
+    no table held.
     """
     environment = os.environ | environment | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "gap.settings"}
     running = [
@@ -62,9 +63,12 @@ def run_together(script: str, count: int, *, seconds: float = 60, **environment:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write("go\n")
             process.stdin.flush()
-    outputs = []
-    for process in running:
-        output, errors = process.communicate(timeout=seconds)
+    try:
+        ended = [process.communicate(timeout=seconds) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    for process, (_, errors) in zip(running, ended, strict=True):
         assert process.returncode == 0, errors
-        outputs.append(output.strip())
-    return outputs
+    return [output.strip() for output, _ in ended]

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gap.pki import DevelopmentPki, create_development_pki
+from teleservices.clients.addresses import AddressPolicy
 from teleservices.clients.credentials import FileCredentials
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,9 @@ _STOP_SECONDS = 10
 # The control endpoint is on the loopback: no proxy of the environment may come between.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+LOOPBACK = "127.0.0.0/8"
+#: A server of a test may be on any port; a name that leads nowhere (« .invalid ») may be asked for.
+THIS_MACHINE = AddressPolicy.of(hosts=["127.0.0.1", "invalid"], ports=range(1, 65536), networks=[LOOPBACK])
 
 _VARIABLES = {
     "directory_certificate": "DIRECTORY_CERTIFICATE",
@@ -39,7 +43,7 @@ _VARIABLES = {
 def environment_of(simulator: SimulatorProcess) -> dict[str, str]:
     """What another process of the application needs in its environment to call this simulator."""
     files = {_VARIABLES[name]: str(path) for name, path in simulator.client_files.items()}
-    return {"AMC_DIRECTORY_URL": simulator.directory_url, **files}
+    return {"AMC_DIRECTORY_URL": simulator.directory_url, "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK, **files}
 
 
 class SimulatorProcess:
@@ -126,9 +130,10 @@ class SimulatorProcess:
         }
 
     @property
-    def credentials(self) -> dict[str, FileCredentials]:
-        """Those two of `Roc1Config`."""
+    def credentials(self) -> dict[str, Any]:
+        """What `Roc1Config` needs to call it, or any other server of this machine."""
         return {
+            "addresses": THIS_MACHINE,
             "directory": FileCredentials(self.pki.directory.certificate, self.pki.directory.key, self.pki.ca),
             "services": FileCredentials(self.pki.services.certificate, self.pki.services.key, self.pki.ca),
         }

@@ -75,7 +75,7 @@ class WorklistViewSet(ClientViewSet):
             )
         wanted = [one for one in all_worklists().values() if step in (None, one.step)]
         page = self.paginate_queryset(wanted)  # type: ignore[arg-type]
-        found = counters(page or [], self.client.establishment_id)
+        found = counters(page or [], self.client)
         return self.get_paginated_response(WorklistBody(found, many=True).data)
 
     @extend_schema(tags=TAGS, summary="Les lignes d’une liste, la plus ancienne d’abord", responses=ItemBody(many=True))
@@ -83,7 +83,7 @@ class WorklistViewSet(ClientViewSet):
         worklist = all_worklists().get(slug)
         if worklist is None:
             raise NotFound("Cette liste n’existe pas.")
-        lines = worklist.kind.adorn(marks.lines_of(worklist, self.client.establishment_id)).order_by(
+        lines = worklist.kind.adorn(marks.lines_of(worklist, self.client.sight(worklist.action))).order_by(
             worklist.since, "pk"
         )
         page = list(self.paginate_queryset(lines) or [])

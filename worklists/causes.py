@@ -29,6 +29,11 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
         "Adresse d’un service sans TLS",
         "L’annuaire donne une adresse non sécurisée : signalez-le à l’organisme, puis relancez.",
     ),
+    "address_refused": (
+        "Adresse refusée",
+        "L’annuaire donne une adresse hors de la liste permise, ou de notre propre réseau. Vérifiez-la avec "
+        "l’organisme ; si elle est juste, l’administrateur l’ajoute aux réglages du serveur, et les appels repartent seuls.",
+    ),
     "certificate_file_missing": (
         "Fichier de certificat absent",
         "Importez le certificat logiciel dans « Certificats », ou remettez ses fichiers en place, puis relancez.",

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sight import Here, seen
 from admissions.models import Stay
 from admissions.presenters import french
 from admissions.querysets import day_bounds
@@ -117,21 +118,21 @@ class Share:
         return self.percent is not None and self.percent >= GOAL
 
 
-def blocks(establishment_id: int, user: User | None = None) -> list[FamilyBlock]:
+def blocks(here: Here, user: User | None = None) -> list[FamilyBlock]:
     """Every family that has an open refusal or had one lately. Four queries, whatever the number of calls.
 
     `user`: a count opens its list only for who may open it.
     """
     lines: dict[tuple[str, str], CodeLine] = {}
     known = {row.code: row for row in in_force(ReturnCode).only("code", "label", "family", "disposition")}
-    for row in _open_refusals(establishment_id):
+    for row in _open_refusals(here):
         line = _line(lines, row["family"], row["return_code"], row["disposition"], known)
         _add(line, row["operation"], row["count"], row["oldest"])
-    for row in _away(establishment_id):
+    for row in _away(here):
         line = _line(lines, Family.UNAVAILABLE, row["return_code"] or "", Disposition.RETRY, known)
         _add(line, row["operation"], row["count"], row["oldest"])
     first = timezone.localdate() - timedelta(days=TREND_DAYS - 1)
-    for row in _lately(establishment_id, first):
+    for row in _lately(here, first):
         line = _line(lines, row["family"], row["return_code"], row["disposition"], known)
         line.by_day[(row["day"] - first).days] += row["count"]
     found: dict[str, list[CodeLine]] = {}
@@ -161,9 +162,9 @@ def _add(line: CodeLine, operation: str, count: int, oldest: datetime) -> None:
     line.operations.append(OperationLine(operation, count, oldest))
 
 
-def _open_refusals(establishment_id: int) -> Any:
+def _open_refusals(here: Here) -> Any:
     return (
-        querysets.refused(establishment_id, *Disposition)
+        querysets.refused(here, *Disposition)
         .order_by()
         .values("family", "return_code", "disposition", "operation")
         .annotate(count=Count("pk"), oldest=Min("finished_at"))
@@ -171,9 +172,9 @@ def _open_refusals(establishment_id: int) -> Any:
     )
 
 
-def _away(establishment_id: int) -> Any:
+def _away(here: Here) -> Any:
     return (
-        querysets.away(establishment_id)
+        querysets.away(here)
         .order_by()
         .values("return_code", "operation")
         .annotate(count=Count("pk"), oldest=Min("planned_at"))
@@ -181,11 +182,11 @@ def _away(establishment_id: int) -> Any:
     )
 
 
-def _lately(establishment_id: int, first: Any) -> Any:
+def _lately(here: Here, first: Any) -> Any:
     """What was refused each day, handled since or not: by the day it left first, which is how the ledger is read."""
     return (
         TeleserviceCall.objects.filter(
-            stay__establishment=establishment_id,
+            seen(here, "stay__"),
             first_sent_at__gte=day_bounds(first)[0],
             status=CallStatus.REFUSED,
         )
@@ -197,7 +198,7 @@ def _lately(establishment_id: int, first: Any) -> Any:
     )
 
 
-def share(establishment_id: int) -> Share:
+def share(here: Here) -> Share:
     """Stays that a call left for in the last thirty days: those whose calls never asked anything of anybody.
 
     A refusal that ended by itself (replayed, aligned, retried) is not an exception; one that a person handled, or that
@@ -207,7 +208,7 @@ def share(establishment_id: int) -> Share:
     sent = TeleserviceCall.objects.filter(stay=OuterRef("pk"), first_sent_at__gte=since)
     refused = Q(status=CallStatus.REFUSED) & ~Q(disposition__in=_BY_ITSELF)
     asked = sent.filter(refused | Q(status=CallStatus.NEEDS_REFERENT) | Q(handled_at__isnull=False))
-    lately = TeleserviceCall.objects.filter(first_sent_at__gte=since, stay__establishment=establishment_id)
+    lately = TeleserviceCall.objects.filter(seen(here, "stay__"), first_sent_at__gte=since)
     stays = Stay.objects.filter(pk__in=lately.values("stay"))
     counted = stays.annotate(exception=Exists(asked)).aggregate(
         dossiers=Count("pk"), exceptions=Count("pk", filter=Q(exception=True))

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.enums import Action
 from accounts.models import User
+from accounts.sight import seen
 from admissions.enums import EventKind
 from admissions.errors import Refused
 from admissions.events import Actor
@@ -68,7 +69,7 @@ def _ask_again(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
     """Ask each stay's rights afresh. Calls of one stay are one demand."""
     calls = {
         call.pk: call
-        for call in TeleserviceCall.objects.filter(pk__in=ids, stay__establishment=user.establishment_id).only(
+        for call in TeleserviceCall.objects.filter(seen(user.sight(Action.ASK_AGAIN), "stay__"), pk__in=ids).only(
             "pk", "stay_id"
         )
     }

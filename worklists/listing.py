@@ -15,8 +15,10 @@ from django.db.models.functions import JSONObject
 from django.http import QueryDict
 from django.utils import timezone
 
+from accounts import journal
 from accounts.enums import Action
-from accounts.models import User
+from accounts.models import ApiClient, User
+from accounts.sight import Here
 from admissions.models import Stay
 from gap.compiled import Compiled, Given
 from gap.lists import COUNTED, PAGE_SIZE, bounded_count, first_page, page_number, page_of
@@ -76,18 +78,18 @@ class Group:
     chosen: bool
 
 
-def counters(worklists: Iterable[Worklist], establishment_id: int) -> list[Counter]:
+def counters(worklists: Iterable[Worklist], viewer: User | ApiClient) -> list[Counter]:
     """Each list with its bounded count and its oldest line: one query a list."""
-    return [counter(worklist, establishment_id) for worklist in worklists]
+    return [counter(worklist, viewer.sight(worklist.action)) for worklist in worklists]
 
 
-def counter(worklist: Worklist, establishment_id: int) -> Counter:
+def counter(worklist: Worklist, here: Here) -> Counter:
     fields: dict[str, Any] = {"line_since": F(worklist.since)}
     wanted: dict[str, Any] = {"count": Count("pk"), "oldest": Min("line_since")}
     if amount := worklist.kind.amount_column:
         fields["line_amount"] = F(amount)
         wanted["amount"] = Sum("line_amount")
-    lines = marks.lines_of(worklist, establishment_id).order_by().annotate(**fields).values("pk", *fields)
+    lines = marks.lines_of(worklist, here).order_by().annotate(**fields).values("pk", *fields)
     found = lines[: COUNTED + 1].aggregate(**wanted)
     return Counter(worklist, found["count"], found["oldest"], found.get("amount"))
 
@@ -145,7 +147,7 @@ def _comes_back(mark: dict[str, str]) -> str:
 
 
 def filtered(worklist: Worklist, asked: ListFilter, user: User) -> QuerySet[Any]:
-    return asked.apply(marks.lines_of(worklist, user.establishment_id or 0, aside=asked.aside), user)
+    return asked.apply(marks.lines_of(worklist, user.sight(worklist.action), aside=asked.aside), user)
 
 
 def list_context(
@@ -159,15 +161,19 @@ def list_context(
 ) -> dict[str, Any]:
     """Everything that the page and its fragments read: the lines alone, asked for by HTMX, unless `whole`."""
     asked = ListFilter.read(worklist, query)
-    rows = filtered(worklist, asked, user)
     overview = overview_of(worklist, query, user) if whole else None
     count = overview.count if overview and not asked.active else None
     number = page_number(query.get("page"))
-    if worklist.steady and not asked.active and number == 1:
-        first = _first_page(worklist.slug, asked.ordering).all(establishment=user.establishment_id or 0)
-        page = first_page(first, bounded_count(rows) if count is None else count)
+    sight = user.sight(worklist.action)
+    if worklist.steady and sight.whole and not asked.active and number == 1:
+        first = _first_page(worklist.slug, asked.ordering).all(establishment=sight.establishment)
+        page = first_page(first, bounded_count(filtered(worklist, asked, user)) if count is None else count)
     else:
+        rows = filtered(worklist, asked, user)
         page = page_of(adorned(worklist, rows).order_by(*asked.ordering), number, counted=rows, count=count)
+    if worklist.kind.stay:
+        path = "pk" if worklist.kind.stay == "pk" else f"{worklist.kind.stay}_id"
+        journal.listed(worklist.slug, stays=[attribute(item, path) for item in page.object_list])
     context: dict[str, Any] = {
         "worklist": worklist,
         "asked": asked,
@@ -221,9 +227,9 @@ def overview_of(worklist: Worklist, query: QueryDict, user: User) -> Overview:
     kind, grouping = worklist.kind, worklist.grouping
     if not (grouping or kind.debtor):
         return Overview(None, [], [])
-    here = user.establishment_id or 0
-    if worklist.steady:
-        rows = _combinations(worklist.slug).dicts(establishment=here)
+    here = user.sight(worklist.action)
+    if worklist.steady and here.whole:
+        rows = _combinations(worklist.slug).dicts(establishment=here.establishment)
     else:
         rows = list(_combined(worklist, marks.lines_of(worklist, here)))
     debtors: list[tuple[int, str]] = []
@@ -238,15 +244,16 @@ def _combined(worklist: Worklist, lines: QuerySet[Any]) -> QuerySet[Any, dict[st
     """Each cause × payer of the lines: how many, the oldest, the next try."""
     kind, grouping = worklist.kind, worklist.grouping
     fields = [path for path in (grouping.path, grouping.label_path) if path] if grouping else []
-    if grouping and grouping.label:
-        lines = lines.annotate(group_label=grouping.label)
-        fields.append("group_label")
     if kind.debtor:
         fields += [path for path in (kind.debtor, f"{kind.debtor}__name") if path not in fields]
     wanted: dict[str, Any] = {"lines_count": Count("pk"), "oldest": Min(worklist.since)}
     if grouping and grouping.next_path:
         wanted["next_try"] = Min(grouping.next_path)
-    return lines.order_by().values(*fields).annotate(**wanted)[:SHOWN_COMBINATIONS]
+    found = lines.order_by().values(*fields).annotate(**wanted)
+    if grouping and grouping.label:
+        # Of each cause, not of each line.
+        found = found.annotate(group_label=grouping.label)
+    return found[:SHOWN_COMBINATIONS]
 
 
 def _groups(grouping: Grouping, rows: list[dict[str, Any]], query: QueryDict) -> list[Group]:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now, TruncDate
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sight import Here
 from admissions.errors import Refused
 from admissions.forms import read_date
 from admissions.models import AdmissionEvent
@@ -68,10 +69,10 @@ def paused(worklist: Worklist) -> Exists:
 _PARIS: Final = timezone.get_default_timezone()
 
 
-def lines_of(worklist: Worklist, establishment: Any, *, aside: bool = False) -> QuerySet[Any]:
+def lines_of(worklist: Worklist, here: Here, *, aside: bool = False) -> QuerySet[Any]:
     """The lines that ask for somebody now; with `aside`, those put aside."""
     condition = paused(worklist)
-    return worklist.select(establishment).filter(condition if aside else ~condition)
+    return worklist.select(here).filter(condition if aside else ~condition)
 
 
 def write(worklist: Worklist, ids: list[int], user: User, mark: Mark) -> None:

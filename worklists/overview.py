@@ -12,6 +12,7 @@ from django.db.models import Aggregate, Count, FloatField, Min, Q
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from accounts.sight import Here, seen
 from admissions.querysets import day_bounds
 from gap.constants import constants
 from teleservices import expiry
@@ -57,12 +58,12 @@ class SystemNow:
     at: datetime
 
 
-def system_now(establishment_id: int) -> SystemNow:
+def system_now(here: Here) -> SystemNow:
     """Three queries: today's calls, the open ones, the payers that do not answer."""
     today = TeleserviceCall.objects.filter(
+        seen(here, "stay__"),
         pk__gte=_first_call_of_today(),
         planned_at__gte=day_bounds(timezone.localdate())[0],
-        stay__establishment=establishment_id,
     ).aggregate(
         launched=Count("pk", filter=Q(attempts_count__gt=0)),
         answered=Count("pk", filter=Q(duration_ms__isnull=False)),
@@ -70,7 +71,7 @@ def system_now(establishment_id: int) -> SystemNow:
     )
     waiting = Q(status=CallStatus.UNKNOWN) | Q(status=CallStatus.PLANNED, attempts_count__gt=0)
     now_open = (
-        querysets.calls_of(establishment_id)
+        querysets.calls_of(here)
         .filter(status__in=constants(OPEN))
         .aggregate(
             calling=Count("pk", filter=Q(status=CallStatus.CALLING) | Q(status=CallStatus.PLANNED, attempts_count=0)),
@@ -87,14 +88,14 @@ def system_now(establishment_id: int) -> SystemNow:
         waiting=now_open["waiting"],
         next_try=now_open["next_try"],
         stopped=now_open["stopped"],
-        away=_payers_away(establishment_id),
+        away=_payers_away(here),
         at=timezone.now(),
     )
 
 
-def _payers_away(establishment_id: int) -> list[PayerAway]:
+def _payers_away(here: Here) -> list[PayerAway]:
     rows = (
-        querysets.away(establishment_id)
+        querysets.away(here)
         .order_by()
         .values("debtor", "debtor__name")
         .annotate(count=Count("pk"), since=Min("planned_at"), next_try=Min("not_before"))
@@ -150,10 +151,10 @@ class FamilyLine:
     codes: str
 
 
-def families(establishment_id: int) -> list[FamilyLine]:
+def families(here: Here) -> list[FamilyLine]:
     """Open refusals by family, the ones where a person can act first: one query, and one for what waits."""
     rows = (
-        querysets.refused(establishment_id, *Disposition)
+        querysets.refused(here, *Disposition)
         .order_by()
         .values("family", "return_code")
         .annotate(count=Count("pk"), oldest=Min("finished_at"))
@@ -162,7 +163,7 @@ def families(establishment_id: int) -> list[FamilyLine]:
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(row["family"], []).append(dict(row))
-    waiting = querysets.away(establishment_id).aggregate(count=Count("pk"), oldest=Min("planned_at"))
+    waiting = querysets.away(here).aggregate(count=Count("pk"), oldest=Min("planned_at"))
     if waiting["count"]:
         found[Family.UNAVAILABLE] = [waiting | {"return_code": ""}]
     lines = []
@@ -227,9 +228,9 @@ class StoppedCause:
     oldest: datetime
 
 
-def stopped_causes(establishment_id: int) -> list[StoppedCause]:
+def stopped_causes(here: Here) -> list[StoppedCause]:
     rows = (
-        querysets.stopped(establishment_id)
+        querysets.stopped(here)
         .order_by()
         .values("cause")
         .annotate(count=Count("pk"), oldest=Min("planned_at"))

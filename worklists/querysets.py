@@ -10,6 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Concat, Now, TruncDate
 from django.utils import timezone
 
+from accounts.sight import Here, seen, seen_whole
 from admissions.enums import EXTERNAL_KINDS, OUTSIDE_ROC, CoverageKind, StayKind, StayStatus
 from admissions.events import SHOWN_AFTER
 from admissions.models import Coverage, EventDelivery, Rights, Stay
@@ -40,15 +41,13 @@ TAKEN_WITHIN: Final = timedelta(minutes=10)
 # ---- calls ----
 
 
-def calls_of(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return TeleserviceCall.objects.filter(stay__establishment=establishment_id).exclude(
-        stay__status=Constant(StayStatus.CANCELLED)
-    )
+def calls_of(here: Here) -> QuerySet[TeleserviceCall]:
+    return TeleserviceCall.objects.filter(seen(here, "stay__")).exclude(stay__status=Constant(StayStatus.CANCELLED))
 
 
-def refused(establishment_id: int, *dispositions: Disposition) -> QuerySet[TeleserviceCall]:
+def refused(here: Here, *dispositions: Disposition) -> QuerySet[TeleserviceCall]:
     """Refusals that still ask something of somebody."""
-    return calls_of(establishment_id).filter(
+    return calls_of(here).filter(
         status=Constant(CallStatus.REFUSED),
         superseded_at__isnull=True,
         handled_at__isnull=True,
@@ -56,15 +55,15 @@ def refused(establishment_id: int, *dispositions: Disposition) -> QuerySet[Teles
     )
 
 
-def prescription_dates(establishment_id: int) -> QuerySet[TeleserviceCall]:
+def prescription_dates(here: Here) -> QuerySet[TeleserviceCall]:
     """Prescription dates refused until none was left to try."""
-    return refused(establishment_id, Disposition.REFERENT, Disposition.REPLAY_WITH_ENTRY_DATE).filter(
+    return refused(here, Disposition.REFERENT, Disposition.REPLAY_WITH_ENTRY_DATE).filter(
         family=Family.PRESCRIPTION_DATE
     )
 
 
-def settings_to_look_at(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return refused(establishment_id, Disposition.REFERENT).exclude(family=Family.PRESCRIPTION_DATE)
+def settings_to_look_at(here: Here) -> QuerySet[TeleserviceCall]:
+    return refused(here, Disposition.REFERENT).exclude(family=Family.PRESCRIPTION_DATE)
 
 
 def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
@@ -80,46 +79,44 @@ def _older_than_shown(causes: tuple[str, ...], default: str) -> Q:
     return condition | (~Q(cause__in=others) & Q(planned_at__lt=fallback))
 
 
-def away(establishment_id: int) -> QuerySet[TeleserviceCall]:
+def away(here: Here) -> QuerySet[TeleserviceCall]:
     """Calls that wait because their AMC does not answer, however recent."""
-    return calls_of(establishment_id).filter(status=Constant(CallStatus.PLANNED), cause__in=AWAY)
+    return calls_of(here).filter(status=Constant(CallStatus.PLANNED), cause__in=AWAY)
 
 
-def away_too_long(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return away(establishment_id).filter(_older_than_shown(AWAY, "unavailable"))
+def away_too_long(here: Here) -> QuerySet[TeleserviceCall]:
+    return away(here).filter(_older_than_shown(AWAY, "unavailable"))
 
 
-def outcome_unknown(establishment_id: int) -> QuerySet[TeleserviceCall]:
+def outcome_unknown(here: Here) -> QuerySet[TeleserviceCall]:
     """Sent, and nobody knows: shown once the reconciliation takes longer than it should."""
     return (
-        calls_of(establishment_id)
+        calls_of(here)
         .filter(status=Constant(CallStatus.UNKNOWN))
         .filter(_older_than_shown(("lost", "invalid", "not_sent"), "lost"))
     )
 
 
-def at_a_standstill(establishment_id: int) -> QuerySet[TeleserviceCall]:
+def at_a_standstill(here: Here) -> QuerySet[TeleserviceCall]:
     """Due, and nobody takes them: no worker of their lane, or more than the workers can carry."""
-    return calls_of(establishment_id).filter(
-        status__in=constants(CLAIMABLE), not_before__lt=timezone.now() - TAKEN_WITHIN
-    )
+    return calls_of(here).filter(status__in=constants(CLAIMABLE), not_before__lt=timezone.now() - TAKEN_WITHIN)
 
 
-def stopped(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return calls_of(establishment_id).filter(status=Constant(CallStatus.NEEDS_REFERENT))
+def stopped(here: Here) -> QuerySet[TeleserviceCall]:
+    return calls_of(here).filter(status=Constant(CallStatus.NEEDS_REFERENT))
 
 
-def regimes_apart(establishment_id: int) -> QuerySet[TeleserviceCall]:
+def regimes_apart(here: Here) -> QuerySet[TeleserviceCall]:
     """Refused because the AMC knows another regime: the AMO's rights will change, or not."""
-    return refused(establishment_id, Disposition.WAIT_ALIGNMENT)
+    return refused(here, Disposition.WAIT_ALIGNMENT)
 
 
-def regimes_waiting(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return regimes_apart(establishment_id).filter(finished_at__gte=_aligned_before())
+def regimes_waiting(here: Here) -> QuerySet[TeleserviceCall]:
+    return regimes_apart(here).filter(finished_at__gte=_aligned_before())
 
 
-def regimes_too_long_apart(establishment_id: int) -> QuerySet[TeleserviceCall]:
-    return regimes_apart(establishment_id).filter(finished_at__lt=_aligned_before())
+def regimes_too_long_apart(here: Here) -> QuerySet[TeleserviceCall]:
+    return regimes_apart(here).filter(finished_at__lt=_aligned_before())
 
 
 def _aligned_before() -> Combinable:
@@ -130,8 +127,8 @@ def _aligned_before() -> Combinable:
     )
 
 
-def anomalies(establishment_id: int, *states: AnomalyState) -> QuerySet[Anomaly]:
-    return with_dossiers(Anomaly.objects.filter(establishment=establishment_id, state__in=constants(states)))
+def anomalies(here: Here, *states: AnomalyState) -> QuerySet[Anomaly]:
+    return with_dossiers(Anomaly.objects.filter(establishment=seen_whole(here), state__in=constants(states)))
 
 
 def label_in_force(code: OuterRef) -> Subquery:
@@ -177,21 +174,21 @@ _ENGAGED = Exists(Engagement.objects.filter(stay=OuterRef("pk"), status=Engageme
 _CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in=constants(OPEN)))
 
 
-def _gone_unbilled(establishment_id: int) -> QuerySet[Stay]:
+def _gone_unbilled(here: Here) -> QuerySet[Stay]:
     return (
-        Stay.objects.filter(establishment=establishment_id, status=Constant(StayStatus.DISCHARGED))
+        Stay.objects.filter(seen(here), status=Constant(StayStatus.DISCHARGED))
         .alias(care_day=care_day())
         .filter(~_BILLED)
     )
 
 
-def cards_to_scan(establishment_id: int) -> QuerySet[Stay]:
+def cards_to_scan(here: Here) -> QuerySet[Stay]:
     """Arrivals of today and tomorrow whom no AMC covers yet."""
     today = timezone.localdate()
     start, end = day_bounds(today)[0], day_bounds(today + timedelta(days=1))[1]
     return (
         Stay.objects.filter(
-            establishment=establishment_id,
+            seen(here),
             planned_start_at__gte=start,
             planned_start_at__lt=end,
             status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED],
@@ -201,7 +198,7 @@ def cards_to_scan(establishment_id: int) -> QuerySet[Stay]:
     )
 
 
-def outside_roc(establishment_id: int) -> QuerySet[Stay]:
+def outside_roc(here: Here) -> QuerySet[Stay]:
     """Stays in progress whose AMC is not connected to ROC, by the last answer of the directory."""
     last_code = (
         Rights.objects.filter(stay=OuterRef(OuterRef("pk")), coverage=OuterRef("pk"))
@@ -214,33 +211,31 @@ def outside_roc(establishment_id: int) -> QuerySet[Stay]:
     return Stay.objects.filter(
         Exists(outside.filter(last_code__in=OUTSIDE_ROC)),
         ~_BILLED,
-        establishment=establishment_id,
+        seen(here),
         status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED],
     )
 
 
-def without_amo(establishment_id: int) -> QuerySet[Stay]:
+def without_amo(here: Here) -> QuerySet[Stay]:
     """Gone, and nobody knows which caisse pays: nothing can be billed."""
-    return _gone_unbilled(establishment_id).filter(~_covered(CoverageKind.AMO))
+    return _gone_unbilled(here).filter(~_covered(CoverageKind.AMO))
 
 
-def without_engagement(establishment_id: int) -> QuerySet[Stay]:
+def without_engagement(here: Here) -> QuerySet[Stay]:
     """Gone for a while, covered by an AMC of ROC, and no engagement came."""
     return (
-        _gone_unbilled(establishment_id)
+        _gone_unbilled(here)
         .filter(~_ENGAGED, _covered(CoverageKind.AMC), _covered(CoverageKind.AMO, exemption=""))
         .filter(ended_at__lte=timezone.now() - ENGAGEMENT_EXPECTED_AFTER)
-        .exclude(Exists(outside_roc(establishment_id).filter(pk=OuterRef("pk"))))
-        .exclude(pk__in=acts_missing(establishment_id).values("pk"))
+        .exclude(Exists(outside_roc(here).filter(pk=OuterRef("pk"))))
+        .exclude(pk__in=acts_missing(here).values("pk"))
         .exclude(undecided_shape())
     )
 
 
-def acts_missing(establishment_id: int) -> QuerySet[Stay]:
+def acts_missing(here: Here) -> QuerySet[Stay]:
     """External care that is over, and of which no act was entered: there is nothing to bill."""
-    return _gone_unbilled(establishment_id).filter(
-        ~Exists(Activity.objects.filter(stay=OuterRef("pk"))), kind__in=EXTERNAL_KINDS
-    )
+    return _gone_unbilled(here).filter(~Exists(Activity.objects.filter(stay=OuterRef("pk"))), kind__in=EXTERNAL_KINDS)
 
 
 def no_night() -> Q:
@@ -292,10 +287,10 @@ def engagement_disagrees() -> Q:
     return Q(_ENGAGED) & ~Q(_CALLING) & Q(_covered(CoverageKind.AMO, exemption=""))
 
 
-def to_decide(establishment_id: int) -> QuerySet[Stay]:
+def to_decide(here: Here) -> QuerySet[Stay]:
     """Gone, and the rules known here do not say who owes what (`billing.pricing.price` raises NotDecided)."""
     return (
-        _gone_unbilled(establishment_id)
+        _gone_unbilled(here)
         .alias(exit_day=TruncDate("ended_at", tzinfo=timezone.get_current_timezone()))
         .filter(no_night() | too_long() | no_tariff() | Q(exempted()) | engagement_disagrees())
     )
@@ -304,39 +299,35 @@ def to_decide(establishment_id: int) -> QuerySet[Stay]:
 # ---- money ----
 
 
-def invoices_of(establishment_id: int) -> QuerySet[Invoice]:
-    return Invoice.objects.filter(stay__establishment=establishment_id)
+def invoices_of(here: Here) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(seen(here, "stay__"))
 
 
-def blocked(establishment_id: int) -> QuerySet[Invoice]:
-    return invoices_of(establishment_id).filter(status=InvoiceStatus.READY).exclude(blocked_reason="")
+def blocked(here: Here) -> QuerySet[Invoice]:
+    return invoices_of(here).filter(status=InvoiceStatus.READY).exclude(blocked_reason="")
 
 
-def rejected(establishment_id: int) -> QuerySet[Invoice]:
-    return invoices_of(establishment_id).filter(status=InvoiceStatus.REJECTED)
+def rejected(here: Here) -> QuerySet[Invoice]:
+    return invoices_of(here).filter(status=InvoiceStatus.REJECTED)
 
 
-def unacknowledged(establishment_id: int) -> QuerySet[Invoice]:
-    return invoices_of(establishment_id).filter(
-        status=InvoiceStatus.SENT, sent_at__lt=timezone.now() - ARL_EXPECTED_AFTER
-    )
+def unacknowledged(here: Here) -> QuerySet[Invoice]:
+    return invoices_of(here).filter(status=InvoiceStatus.SENT, sent_at__lt=timezone.now() - ARL_EXPECTED_AFTER)
 
 
-def shares_due(establishment_id: int, payer: Payer) -> QuerySet[Invoice]:
+def shares_due(here: Here, payer: Payer) -> QuerySet[Invoice]:
     """Parts that a person collects or sees paid."""
-    return invoices_of(establishment_id).filter(
-        status__in=[InvoiceStatus.READY, InvoiceStatus.PARTLY_PAID], payer=payer
-    )
+    return invoices_of(here).filter(status__in=[InvoiceStatus.READY, InvoiceStatus.PARTLY_PAID], payer=payer)
 
 
-def unmatched(establishment_id: int) -> QuerySet[ExchangeRecord]:
+def unmatched(here: Here) -> QuerySet[ExchangeRecord]:
     """Returns that found no invoice, or cannot be read. A file serves every establishment of the entity."""
     return ExchangeRecord.objects.filter(status__in=[RecordStatus.UNMATCHED, RecordStatus.INVALID]).filter(
-        Q(invoice__isnull=True) | Q(invoice__stay__establishment=establishment_id)
+        Q(invoice__isnull=True) | seen(here, "invoice__stay__")
     )
 
 
-def quarantined(_establishment_id: int) -> QuerySet[ExchangeFile]:
+def quarantined(_here: Here) -> QuerySet[ExchangeFile]:
     """Files received cut or altered, until the same one comes whole."""
     whole = ExchangeFile.objects.filter(
         direction=FileDirection.IN,
@@ -351,10 +342,8 @@ def quarantined(_establishment_id: int) -> QuerySet[ExchangeFile]:
 # ---- the rest ----
 
 
-def failed_deliveries(establishment_id: int) -> QuerySet[EventDelivery]:
-    return EventDelivery.objects.filter(
-        done_at__isnull=True, attempts__gte=SHOWN_AFTER, event__stay__establishment=establishment_id
-    )
+def failed_deliveries(here: Here) -> QuerySet[EventDelivery]:
+    return EventDelivery.objects.filter(seen(here, "event__stay__"), done_at__isnull=True, attempts__gte=SHOWN_AFTER)
 
 
 def associations(status: AssociationStatus) -> QuerySet[DatamatrixAssociation]:

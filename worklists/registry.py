@@ -16,7 +16,8 @@ from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 
 from accounts.enums import Action, Role
-from accounts.models import User
+from accounts.models import ApiClient, User
+from accounts.sight import Here
 from worklists.enums import Step
 
 
@@ -106,7 +107,7 @@ class Grouping:
 class Worklist:
     """One list: who it concerns, what is in it, and the three sentences that every state owes to a person.
 
-    `select` takes the establishment's id. `since` is the ORM path of the instant that made the line. `roles` see it on
+    `select` takes what is seen (`accounts.sight`). `since` is the ORM path of the instant that made the line. `roles` see it on
     their home page; whoever may do `action` can open it.
     """
 
@@ -116,7 +117,7 @@ class Worklist:
     roles: frozenset[Role]
     action: Action
     kind: Kind
-    select: Callable[[int], QuerySet[Any]]
+    select: Callable[[Here], QuerySet[Any]]
     since: str
     happened: str
     system: str
@@ -136,6 +137,10 @@ class Worklist:
 
     def open_to(self, user: User) -> bool:
         return user.may(self.action)
+
+    def seen_by(self, viewer: User | ApiClient) -> QuerySet[Any]:
+        """Its lines, as far as this person or this program sees."""
+        return self.select(viewer.sight(self.action))
 
 
 @dataclass(slots=True)

@@ -134,5 +134,5 @@ def _write_on(worklist: Worklist, deed: Deed, ids: list[int], user: User, said: 
 
 def _present(worklist: Worklist, ids: list[int], user: User) -> dict[int, str]:
     """The lines asked that are in the list now, with what a person calls them."""
-    lines: Any = worklist.kind.adorn(worklist.select(user.establishment_id or 0).filter(pk__in=ids))
+    lines: Any = worklist.kind.adorn(worklist.seen_by(user).filter(pk__in=ids))
     return {line.pk: worklist.kind.label(line) for line in lines}

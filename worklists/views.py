@@ -39,7 +39,7 @@ def _open_list(request: HttpRequest, slug: str) -> Worklist:
 def index(request: HttpRequest) -> HttpResponse:
     """Every list that this person may open, by step of the chain, with its count."""
     user: Any = request.user
-    found = counters(worklists_of(user), user.establishment_id or 0)
+    found = counters(worklists_of(user), user)
     steps = [
         {"label": Step(step).label, "counters": list(group)}
         for step, group in groupby(found, key=lambda one: one.worklist.step)
@@ -53,12 +53,12 @@ def index(request: HttpRequest) -> HttpResponse:
 def codes(request: HttpRequest) -> HttpResponse:
     """Refusals by family, code and operation; and the share of dossiers that needed nobody."""
     user: Any = request.user
-    establishment = user.establishment_id or 0
-    blocks = refusals.blocks(establishment, user)
+    here = user.sight(Action.SEE_WORKLISTS)
+    blocks = refusals.blocks(here, user)
     context = {
         "blocks": blocks,
         "total": sum(block.count for block in blocks),
-        "share": refusals.share(establishment),
+        "share": refusals.share(here),
         "goal": refusals.GOAL,
         "days": refusals.SHARE_DAYS,
     }

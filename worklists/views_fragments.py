@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import needs
 from accounts.enums import Action
+from accounts.sight import seen
 from admissions.models import Coverage
 from debtors.models import DatamatrixAssociation, Debtor
 from teleservices.enums import OPEN, CallStatus
@@ -30,7 +31,7 @@ def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
     """How the calls of one debtor went over 30 days: figures only, no patient."""
     debtor = get_object_or_404(Debtor, pk=pk)
     user: Any = request.user
-    mine = TeleserviceCall.objects.filter(debtor=debtor, stay__establishment=user.establishment_id)
+    mine = TeleserviceCall.objects.filter(debtor=debtor, stay__establishment=user.establishment_id or 0)
     recent = list(
         mine.filter(planned_at__gte=timezone.now() - RECENT)
         .order_by()
@@ -59,14 +60,15 @@ def association_stays(request: HttpRequest, pk: int) -> HttpResponse:
     """What became of the stays that used one association: by IEP, without the patient."""
     association = get_object_or_404(DatamatrixAssociation, pk=pk)
     user: Any = request.user
+    sight = user.sight(Action.SEE_DOSSIER)
     coverages = list(
-        Coverage.objects.filter(association=association, patient__stays__establishment=user.establishment_id)
+        Coverage.objects.filter(seen(sight, "patient__stays__"), association=association)
         .select_related("debtor", "created_by")
         .distinct()
         .order_by("-created_at")[:SHOWN_STAYS]
     )
     calls = (
-        TeleserviceCall.objects.filter(coverage__in=coverages, stay__establishment=user.establishment_id)
+        TeleserviceCall.objects.filter(seen(sight, "stay__"), coverage__in=coverages)
         .exclude(operation="ANNUAIRE")
         .select_related("stay", "coverage__debtor", "coverage__created_by")
         .order_by("coverage_id", "stay_id", "-planned_at")

@@ -30,8 +30,9 @@ FIRST_LINES = 8
 def home(request: HttpRequest) -> HttpResponse:
     """The home page of this person's roles. A role without work is told so, and since when."""
     user: Any = request.user
-    establishment = user.establishment_id or 0
-    found = counters(worklists_for_home(user), establishment)
+    if not (lists := worklists_for_home(user)) and user.may(Action.SEE_JOURNAL):
+        return redirect("worklists:journal")
+    found = counters(lists, user)
     todo = sum(one.count for one in found if not one.worklist.quiet)
     context: dict[str, Any] = {
         "today": timezone.localdate(),
@@ -43,9 +44,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "extracts": _extracts(user),
     }
     if Role.REFERENT in user.roles:
-        context["families"] = overview.families(establishment)
+        context["families"] = overview.families(user.sight(Action.SEE_HOME))
     if user.may(Action.SEE_TECHNICAL):
-        context["causes"] = overview.stopped_causes(establishment)
+        context["causes"] = overview.stopped_causes(user.sight(Action.SEE_TECHNICAL))
     if Role.ADMINISTRATOR in user.roles:
         context["certificates"] = overview.certificates()
     return render(request, "worklists/home.html", context)
@@ -58,7 +59,7 @@ def _extracts(user: User) -> list[dict[str, Any]]:
 
 
 def _extract(worklist: Worklist, user: User) -> dict[str, Any]:
-    rows = adorned(worklist, marks.lines_of(worklist, user.establishment_id or 0)).order_by(worklist.since, "pk")
+    rows = adorned(worklist, marks.lines_of(worklist, user.sight(worklist.action))).order_by(worklist.since, "pk")
     lines = lines_of(worklist, list(light(rows[:FIRST_LINES])), user)
     return {"worklist": worklist, "columns": worklist.kind.columns, "lines": lines}
 
@@ -74,7 +75,7 @@ def system_panel(request: HttpRequest) -> HttpResponse:
 def _system(user: User) -> dict[str, Any]:
     """What the panel needs. Its counts are everybody's; the list behind one is not."""
     return {
-        "system": overview.system_now(user.establishment_id or 0),
+        "system": overview.system_now(user.sight(Action.SEE_HOME)),
         "may_see_stopped": all_worklists()["appels-arretes"].open_to(user),
     }
 

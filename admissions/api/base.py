@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import ValidationError
 
+from accounts import journal
 from accounts.api import ClientViewSet
 from accounts.models import ApiClient
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.models import Patient, Stay, Unit
+from admissions.querysets import patients_of
 from gap.api.problems import Problem, translates
 
 
@@ -36,13 +38,8 @@ def _conflict(error: Conflict) -> Problem:
 
 
 def visible_patients(client: ApiClient) -> QuerySet[Patient]:
-    """Identities of the client's hospital: its sites share one file of patients, or each would make its own double.
-
-    Left out: people who have only ever come to another hospital (another legal FINESS).
-    """
-    stays = Stay.objects.filter(patient=OuterRef("pk"))
-    own = stays.filter(establishment__finess_legal=client.establishment.finess_legal)
-    return Patient.objects.filter(Q(Exists(own)) | ~Q(Exists(stays)))
+    """Identities of the client's hospital."""
+    return patients_of(client.establishment)
 
 
 def visible_stays(client: ApiClient) -> QuerySet[Stay]:
@@ -58,11 +55,15 @@ class HospitalViewSet(ClientViewSet):
 
     def find_patient(self, ipp: str) -> Patient:
         """Raises Http404."""
-        return get_object_or_404(visible_patients(self.client), ipp=ipp)
+        patient: Patient = get_object_or_404(visible_patients(self.client), ipp=ipp)
+        journal.read(patient_id=patient.pk)
+        return patient
 
     def find_stay(self, iep: str) -> Stay:
         """Raises Http404."""
-        return get_object_or_404(visible_stays(self.client), iep=iep)
+        stay: Stay = get_object_or_404(visible_stays(self.client), iep=iep)
+        journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+        return stay
 
     def find_unit(self, code: str) -> Unit:
         """The unit named in a body. Raises ValidationError."""

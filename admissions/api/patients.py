@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import journal
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet, conflict_problem, visible_patients
@@ -182,7 +183,7 @@ class PatientFilter(django_filters.FilterSet):
                 slug="nir-in-address",
             )
         # A subquery: the search may join stays, and says its own order.
-        return found.filter(pk__in=search_patients(text).order_by().values("pk"))
+        return found.filter(pk__in=search_patients(text, Patient.objects.all()).order_by().values("pk"))
 
 
 class DuplicatesProblem(serializers.Serializer[Any]):
@@ -244,11 +245,12 @@ class PatientViewSet(HospitalViewSet):
     )
     def search(self, request: Request) -> Response:
         asked = self.body(PatientSearch)
-        found = search_patients(asked["q"]) if "q" in asked else _with_nir(asked["nir"])
+        found = search_patients(asked["q"], Patient.objects.all()) if "q" in asked else _with_nir(asked["nir"])
         return self._page(self.get_queryset().filter(pk__in=found.order_by().values("pk")))
 
     def _page(self, found: QuerySet[Patient]) -> Response:
         page = cast("list[Patient]", self.paginate_queryset(found.defer("nir")))
+        journal.listed("patients", patients=[patient.pk for patient in page])
         return self.get_paginated_response(PatientSummary(page, many=True).data)
 
     @extend_schema(tags=["Patients"], summary="Lire un patient")
@@ -278,8 +280,10 @@ class PatientViewSet(HospitalViewSet):
         return Response(PatientDetail(patient).data, status=201, headers={"Location": location})
 
     def _propose_duplicates(self, patient: Patient) -> None:
-        found = likely_duplicates(patient.birth_name, patient.birth_date, patient.nir)
-        found = visible_patients(self.client).filter(pk__in=found.values("pk")).order_by("birth_name", "pk")
+        ours = visible_patients(self.client)
+        found = likely_duplicates(patient.birth_name, patient.birth_date, patient.nir, ours).order_by(
+            "birth_name", "pk"
+        )
         if duplicates := PatientSummary(found.defer("nir")[:_DUPLICATES_SHOWN], many=True).data:
             raise Problem(
                 409,

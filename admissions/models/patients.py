@@ -9,7 +9,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import ApiClient
+from accounts.models import ApiClient, Establishment
 from admissions.enums import IdentityStatus, Sex
 from gap.crypto import blind_index, blind_indexes
 from gap.fields import EncryptedTextField
@@ -34,6 +34,10 @@ class Patient(models.Model):
     )
     phone = models.CharField("téléphone", max_length=20, blank=True)
     email = models.EmailField("courriel", blank=True)
+    # The hospital that made it; a stay makes it known to another.
+    establishment = models.ForeignKey(
+        Establishment, verbose_name="établissement", on_delete=models.PROTECT, null=True, related_name="+"
+    )
     created_at = models.DateTimeField("créé le", auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, related_name="+")

@@ -64,6 +64,7 @@ def create_patient(traits: Traits, actor: Actor, *, creation_key: UUID | None = 
         return already
     patient = draft_patient(traits)
     patient.created_by, patient.client, patient.creation_key = actor.user, actor.client, creation_key
+    patient.establishment = actor.establishment
     with transaction.atomic():
         if creation_key:
             # Two tabs, one click each: the second waits for the first, then finds what it made.
@@ -132,12 +133,14 @@ def _write(patient: Patient, traits: Traits) -> None:
     patient.email = traits.email.strip()
     if traits.nir.strip():
         try:
-            patient.nir = parse_nir(traits.nir).value
+            number = parse_nir(traits.nir).value
         except InvalidIdentifier as problem:
             raise Refused(
                 problem.message_fr, todo="Corrigez le numéro, ou laissez-le vide s’il est inconnu.", field="nir"
             ) from problem
-        patient.nir_index = Patient.index_of_nir(patient.nir)
+        if number != patient.nir:
+            patient.nir = number
+        patient.nir_index = Patient.index_of_nir(number)
     else:
         patient.nir = patient.nir_index = None
 

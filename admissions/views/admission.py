@@ -38,7 +38,7 @@ from debtors.datamatrix import parse
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_stay(request: HttpRequest, ipp: str) -> HttpResponse:
     """The stay of a known person. A card scanned before the stay exists waits in the form, and is read with it."""
-    person = patient_or_404(ipp)
+    person = patient_or_404(request, ipp)
     walk_in = bool(request.POST.get("walk_in") or request.GET.get("venue"))
     key = creation_key(request)
     status = 200

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.arrivals import VIEWS, ArrivalRow, arrivals_of, hours
@@ -57,7 +58,7 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
 def _context(request: HttpRequest) -> dict[str, Any]:
     day = _day(request)
     today = timezone.localdate()
-    rows = arrivals_of(request.user.establishment_id, day)  # type: ignore[union-attr]
+    rows = arrivals_of(request.sight, day)  # type: ignore[attr-defined]
     view = request.GET.get("vue", "a-admettre")
     view = view if view in VIEWS else "a-admettre"
     hour = request.GET.get("heure", "")
@@ -65,6 +66,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     if hour.isdecimal():
         filtered = [row for row in rows if timezone.localtime(row.planned_at).hour == int(hour)]
     page = Paginator(filtered, PAGE).get_page(request.GET.get("page"))
+    journal.listed("arrivées", stays=[row.stay_id for row in page.object_list])
     return {
         "day": day,
         "is_today": day == today,

@@ -16,11 +16,11 @@ from accounts.enums import Action
 from admissions.enums import CoverageKind, StayStatus
 from admissions.errors import Refused
 from admissions.forms import DeclareForm
-from admissions.models import Card, Coverage, Patient, Stay
+from admissions.models import Card, Coverage, Stay
 from admissions.presenters import coverages_of_stay
 from admissions.querysets import care_date
 from admissions.services import coverage as services
-from admissions.views.common import acted, actor, draw, own_stays, stay_or_404
+from admissions.views.common import acted, actor, draw, own_patients, own_stays, stay_or_404
 from debtors.datamatrix import ReadCard, parse, sandbox
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
@@ -144,7 +144,7 @@ def scan(request: HttpRequest) -> HttpResponse:
     if len(number) == 9 and number.isdigit():
         if stay := own_stays(request).filter(iep=number).first():
             return HttpResponseClientRedirect(_door(request, stay))
-        if person := Patient.objects.filter(ipp=number).first():
+        if person := own_patients(request).filter(ipp=number).first():
             return HttpResponseClientRedirect(reverse("admissions:patient", args=[person.ipp]))
     return _dossier_of_card(request, read)
 
@@ -157,7 +157,7 @@ def _door(request: HttpRequest, stay: Stay) -> str:
 
 def _dossier_of_card(request: HttpRequest, read: ReadCard) -> HttpResponse:
     marks = Card.marks_of(read.content)
-    people = list(Patient.objects.filter(cards__fingerprint__in=marks).order_by("pk").distinct()[:5])
+    people = list(own_patients(request).filter(cards__fingerprint__in=marks).order_by("pk").distinct()[:5])
     if len(people) != 1:
         message = (
             "Plusieurs patients ont présenté cette carte. Rien n’a changé. Ouvrez le dossier du patient, puis scannez."

@@ -10,8 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from accounts import journal
+from accounts.sight import seen
 from admissions.events import Actor
 from admissions.models import Patient, Stay
+from admissions.querysets import patients_of
 
 #: A person did something to the stay: every live part of the page asks again.
 ACTED = "gap:acted"
@@ -22,18 +25,28 @@ def actor(request: HttpRequest) -> Actor:
 
 
 def own_stays(request: HttpRequest) -> QuerySet[Stay]:
-    """The stays that this person may see: those of their establishment."""
-    return Stay.objects.filter(establishment=request.user.establishment_id).select_related(  # type: ignore[union-attr]
-        "patient", "unit", "establishment", "created_by"
-    )
+    """The stays that this person sees in this view (`accounts.access.needs`)."""
+    sight = request.sight  # type: ignore[attr-defined]
+    return Stay.objects.filter(seen(sight)).select_related("patient", "unit", "establishment", "created_by")
+
+
+def own_patients(request: HttpRequest) -> QuerySet[Patient]:
+    """The identities of this person's hospital."""
+    return patients_of(request.user.establishment)  # type: ignore[union-attr]
 
 
 def stay_or_404(request: HttpRequest, iep: str) -> Stay:
-    return get_object_or_404(own_stays(request), iep=iep)
+    """This stay, which the journal says was seen. Raises Http404."""
+    stay: Stay = get_object_or_404(own_stays(request), iep=iep)
+    journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+    return stay
 
 
-def patient_or_404(ipp: str) -> Patient:
-    return get_object_or_404(Patient, ipp=ipp)
+def patient_or_404(request: HttpRequest, ipp: str) -> Patient:
+    """This person, whom the journal says was seen. Raises Http404."""
+    patient: Patient = get_object_or_404(own_patients(request), ipp=ipp)
+    journal.read(patient_id=patient.pk)
+    return patient
 
 
 def creation_key(request: HttpRequest) -> UUID:

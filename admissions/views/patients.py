@@ -23,7 +23,7 @@ from admissions.presenters import LOCKED, banner, coverage_view, stay_row
 from admissions.querysets import likely_duplicates, parse_date
 from admissions.rules.identity import nir_disagreements
 from admissions.services import desk, patients
-from admissions.views.common import actor, creation_key, draw, own_stays, patient_or_404, version_of
+from admissions.views.common import actor, creation_key, draw, own_patients, own_stays, patient_or_404, version_of
 from gap.identifiers import InvalidIdentifier, parse_nir
 from gap.text import PARTICLES
 
@@ -34,7 +34,7 @@ STAYS_SHOWN = 50
 @needs(Action.SEE_DOSSIER)
 @require_safe
 def patient(request: HttpRequest, ipp: str) -> HttpResponse:
-    person = patient_or_404(ipp)
+    person = patient_or_404(request, ipp)
     return draw(request, "admissions/patient.html", _patient_context(request, person))
 
 
@@ -62,7 +62,7 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def identity(request: HttpRequest, ipp: str) -> HttpResponse:
     """Correct the traits. Two people at once: both values side by side, and what was typed stays."""
-    person = patient_or_404(ipp)
+    person = patient_or_404(request, ipp)
     locked = person if person.identity_status in LOCKED else None
     theirs: list[tuple[str, str, str]] = []
     status = 200
@@ -116,7 +116,7 @@ def _differences(form: IdentityForm, person: Patient) -> list[tuple[str, str, st
 @require_POST
 def identity_check(request: HttpRequest, ipp: str) -> HttpResponse:
     """A document was seen and the traits are those of the document."""
-    person = patient_or_404(ipp)
+    person = patient_or_404(request, ipp)
     try:
         checked = desk.check_identity(person.pk, actor(request), version=version_of(request))
     except Refused as refused:
@@ -147,7 +147,7 @@ def new(request: HttpRequest) -> HttpResponse:
             traits = form.traits()
             # Sent again after a lost answer: the patient that the first sending made is no duplicate of itself.
             decided = request.POST.get("anyway") or patients.created_with(key)
-            candidates = [] if decided else _candidates(form)
+            candidates = [] if decided else _candidates(request, form)
             warnings = _nir_warnings(form)
             if not candidates:
                 try:
@@ -170,9 +170,11 @@ def new(request: HttpRequest) -> HttpResponse:
     return draw(request, "admissions/new.html", context, status=status)
 
 
-def _candidates(form: IdentityForm) -> list[Patient]:
+def _candidates(request: HttpRequest, form: IdentityForm) -> list[Patient]:
     values = form.cleaned_data
-    found = likely_duplicates(values["birth_name"], values["birth_date"], _nir_value(values["nir"]))
+    found = likely_duplicates(
+        values["birth_name"], values["birth_date"], _nir_value(values["nir"]), among=own_patients(request)
+    )
     return list(found.distinct().order_by("birth_name", "first_names", "pk")[:8])
 
 

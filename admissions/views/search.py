@@ -10,13 +10,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.enums import StayStatus
 from admissions.models import Patient, Stay
 from admissions.presenters import StayRow, stay_row
 from admissions.querysets import search_patients
-from admissions.views.common import draw, own_stays
+from admissions.views.common import draw, own_patients, own_stays
 
 SHOWN = 30
 _OPEN = (StayStatus.PREADMITTED, StayStatus.ADMITTED)
@@ -49,14 +50,15 @@ def search(request: HttpRequest) -> HttpResponse:
     if asked:
         if stay := own_stays(request).filter(iep="".join(asked.split())).first():
             return redirect("admissions:stay", stay.iep)
-        only = list(search_patients(asked)[:2])
+        only = list(search_patients(asked, own_patients(request))[:2])
         if len(only) == 1:
             return redirect("admissions:patient", only[0].ipp)
     return draw(request, "admissions/search.html", _context(request, asked))
 
 
 def _context(request: HttpRequest, asked: str) -> dict[str, object]:
-    patients = list(search_patients(asked)[: SHOWN + 1])
+    patients = list(search_patients(asked, own_patients(request))[: SHOWN + 1])
+    journal.listed("recherche", patients=[patient.pk for patient in patients[:SHOWN]])
     return {
         "asked": asked,
         "found": _found(request, patients[:SHOWN]),

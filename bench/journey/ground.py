@@ -76,6 +76,7 @@ def _start(runtime: Runtime) -> Ground:
     create_development_pki(runtime.var / "pki")
     simulator = demo.launch_simulator(runtime)
     runtime.manage("migrate", "--verbosity", "0")
+    runtime.restrict()
     # A hospital's rule, for a journey of a minute: changes that follow each other are one simulation.
     runtime.manage("call_limits", "simulation_merge_s", "2")
     ports = demo.wait_for_simulator(runtime, simulator)

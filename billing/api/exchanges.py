@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -16,6 +16,7 @@ from accounts.enums import Scope
 from admissions.api.base import HospitalViewSet
 from billing.enums import FileDirection, FileKind, FileStatus, RecordStatus
 from billing.models import ExchangeFile, ExchangeRecord
+from billing.querysets import files_of, records_of
 from gap.api.fields import Amount
 from gap.api.filters import DayFilter
 
@@ -92,15 +93,10 @@ class RecordFilter(django_filters.FilterSet):
 
 class _FilesOfClient(HospitalViewSet):
     def files(self) -> QuerySet[ExchangeFile]:
-        """Files that speak of this establishment, and those that speak of none (unread, unmatched)."""
-        records = ExchangeRecord.objects.filter(file=OuterRef("pk"), invoice__isnull=False)
-        own = records.filter(invoice__stay__establishment=self.client.establishment_id)
-        found = ExchangeFile.objects.filter(Q(Exists(own)) | ~Q(Exists(records)))
-        return found.order_by("-created_at", "-pk")
+        return files_of(self.client.establishment_id).order_by("-created_at", "-pk")
 
     def records(self, file: ExchangeFile) -> QuerySet[ExchangeRecord]:
-        own = Q(invoice__isnull=True) | Q(invoice__stay__establishment=self.client.establishment_id)
-        return ExchangeRecord.objects.filter(own, file=file).order_by("line", "pk")
+        return records_of(self.client.establishment_id).filter(file=file).order_by("line", "pk")
 
 
 class ExchangeFileViewSet(_FilesOfClient):

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import journal
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet
@@ -147,14 +148,18 @@ class InvoiceViewSet(HospitalViewSet):
 
     def find(self, number: str) -> Invoice:
         """Raises Http404."""
-        return get_object_or_404(self.get_queryset(), number=number)
+        found: Invoice = get_object_or_404(self.get_queryset(), number=number)
+        journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id)
+        return found
 
     def full(self, number: str) -> dict[str, object]:
         found = self.get_queryset().select_related("stay", "debtor", "engagement", "replaces", "replaced_by")
         payments = Prefetch(
             "payments", Payment.objects.select_related("created_by", "client").order_by("received_on", "pk")
         )
-        return dict(InvoiceDetail(get_object_or_404(found.prefetch_related("lines", payments), number=number)).data)
+        invoice: Invoice = get_object_or_404(found.prefetch_related("lines", payments), number=number)
+        journal.read(patient_id=invoice.stay.patient_id, stay_id=invoice.stay_id)
+        return dict(InvoiceDetail(invoice).data)
 
     @extend_schema(tags=TAGS, summary="Chercher des factures", responses=InvoiceSummary(many=True))
     def list(self, request: Request) -> Response:

@@ -220,7 +220,8 @@ def _once(text: str) -> str:
 
 
 def _unprefixed(text: str) -> str:
-    return _AIM.sub("", text, count=1)
+    # What a reader puts around the text may stand between its prefix and the text as well.
+    return _trim(_AIM.sub("", text, count=1))
 
 
 def _unrepeated(text: str) -> str:

@@ -120,4 +120,5 @@ class Schema(AutoSchema):
             faults.append(409)
         if self.method != "GET":
             faults += [413, 415, 422]
+        faults.append(429)
         return sorted([*faults, *getattr(self.view, "other_faults", {}).get(self._action(), ())])

@@ -103,6 +103,11 @@ def _members(error: Exception, response: Response) -> tuple[str, dict[str, Any]]
         return "not-found", {"detail": "Cet élément n’existe pas, ou n’est pas de votre établissement."}
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
         return "forbidden", {"detail": "Ce client n’a pas la portée nécessaire."}
+    if isinstance(error, exceptions.Throttled):
+        return "too-many", {
+            "detail": "Trop de demandes en une minute. Rien n’a été enregistré\u00a0: attendez les secondes de l’en-tête "
+            "Retry-After, puis renvoyez la même demande."
+        }
     slug = {400: "malformed", 401: "unauthenticated", 404: "not-found", 405: "method", 406: "format", 415: "format"}
     return slug.get(response.status_code, "error"), {"detail": str(response.data.get("detail", ""))}
 

@@ -34,9 +34,11 @@ def run(runtime: Runtime, port: int) -> None:
         # The screens get ready while the arrivals of a new day are written.
         web = launch_web(runtime, port)
         runtime.manage("load_demo", "--start")
+        runtime.restrict()
     else:
         print("Chargement de l’hôpital de démonstration (une seule fois, une à deux minutes)…", flush=True)
         runtime.manage("load_demo", "--start")
+        runtime.restrict()
         # It lasts long enough for another program to take the port meanwhile.
         _must_be_free(port)
         web = launch_web(runtime, port)
@@ -83,6 +85,8 @@ def wait_for_simulator(runtime: Runtime, child: Child) -> dict[str, int | str]:
     ports: dict[str, int | str] = json.loads(told.read_text())
     (runtime.var / "simulator-port").write_text(str(ports["port"]))
     runtime.environment["AMC_DIRECTORY_URL"] = f"{ports['base_url']}/annuaire"
+    # The other side of the wire is on this very machine, which no real directory may ever name.
+    runtime.environment["TELESERVICES_INTERNAL_NETWORKS"] = "127.0.0.0/8"
     return ports
 
 
@@ -109,8 +113,10 @@ def start_workers(runtime: Runtime, *, threads: int = 12) -> None:
     celery = [PYTHON, "-m", "celery", "-A", "gap.celery", "--quiet"]
     for name, lane, count in (("worker", "interactive", threads), ("night", "batch", max(threads // 2, 1))):
         asked = ["worker", "--pool=threads", f"--concurrency={count}", f"--queues={lane}", f"--hostname={name}@%h"]
-        runtime.start(name, [*celery, *asked, "--without-gossip", "--without-mingle", "--loglevel=WARNING"])
-    runtime.start("scheduler", [*celery, "beat", "--loglevel=WARNING", "--pidfile="])
+        command = [*celery, *asked, "--without-gossip", "--without-mingle", "--loglevel=WARNING"]
+        runtime.start(name, command, env=runtime.application_environment)
+    beat = [*celery, "beat", "--loglevel=WARNING", "--pidfile="]
+    runtime.start("scheduler", beat, env=runtime.application_environment)
 
 
 def launch_web(runtime: Runtime, port: int, *, workers: int = 2) -> Child:
@@ -125,6 +131,7 @@ def launch_web(runtime: Runtime, port: int, *, workers: int = 2) -> Child:
             *("--workers-kill-timeout", "5"),
             "gap.wsgi:application",
         ],
+        env=runtime.application_environment,
     )
 
 

@@ -15,6 +15,7 @@ from .children import Child
 from .servers import EmbeddedPostgres, EmbeddedRedis
 
 PYTHON = sys.executable
+APPLICATION_ROLE = "gap_application"
 
 
 class Runtime:
@@ -90,8 +91,28 @@ class Runtime:
             path.write_text(secrets.token_urlsafe(32))
         return path.read_text()
 
-    def start(self, name: str, command: list[str], *, patience_s: float = 10.0) -> Child:
-        child = Child(name, command, log=self.logs / f"{name}.log", env=self.environment, patience_s=patience_s)
+    def restrict(self) -> None:
+        """From now on, the product's processes have the role of production, which changes no table and no journal."""
+        if self._application_url:
+            self.manage("grant_application_role", APPLICATION_ROLE, "--create")
+
+    @property
+    def application_environment(self) -> dict[str, str]:
+        """Of the web server and the workers."""
+        return self.environment | ({"DATABASE_URL": self._application_url} if self._application_url else {})
+
+    @property
+    def _application_url(self) -> str:
+        """The database as the application's role sees it. Empty for a server of others: its roles are their business."""
+        url = self.environment.get("DATABASE_URL") or os.environ.get("DATABASE_URL", "")
+        owner = "postgres://postgres@"
+        return f"postgres://{APPLICATION_ROLE}@{url.removeprefix(owner)}" if url.startswith(owner) else ""
+
+    def start(
+        self, name: str, command: list[str], *, patience_s: float = 10.0, env: dict[str, str] | None = None
+    ) -> Child:
+        log = self.logs / f"{name}.log"
+        child = Child(name, command, log=log, env=env or self.environment, patience_s=patience_s)
         self.children.append(child)
         return child
 

@@ -16,6 +16,7 @@ import zeep
 import zeep.exceptions
 from lxml import etree
 
+from teleservices.clients.addresses import NOWHERE, AddressPolicy
 from teleservices.clients.credentials import Credentials
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, Refused
 from teleservices.clients.roc1_mapping import is_complete, read_answer, request_fields
@@ -53,10 +54,14 @@ _BUSY_STATUSES = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Roc1Config:
-    """Who we are for each, and limits. Times in seconds; `timeout_total` bounds the exchange as a whole."""
+    """Who we are for each, where we may go, and limits. Times in seconds; `timeout_total` bounds the exchange as a whole.
+
+    `addresses`: by default nothing may be called.
+    """
 
     directory: Credentials
     services: Credentials
+    addresses: AddressPolicy = NOWHERE
     timeout_connect: float = 3
     timeout_read: float = 10
     timeout_total: float = 20
@@ -78,8 +83,8 @@ class Roc1Client:
 
     def __init__(self, config: Roc1Config) -> None:
         limits = Limits(config.timeout_connect, config.timeout_read, config.timeout_total, config.max_answer_bytes)
-        self._directory = MutualTlsTransport(config.directory, limits)
-        self._services = MutualTlsTransport(config.services, limits)
+        self._directory = MutualTlsTransport(config.directory, limits, config.addresses)
+        self._services = MutualTlsTransport(config.services, limits, config.addresses)
         self._schema = Schema(CONTRACT / "roc1.xsd")
         self._zeep = _load_contract()
         bindings = (_DIRECTORY_BINDING, _SERVICES_BINDING)

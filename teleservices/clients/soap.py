@@ -6,7 +6,8 @@ import re
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -18,6 +19,7 @@ _FAULT = f"{{{ENVELOPE}}}Fault"
 # libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both schemas are
 # refused as invalid.
 _building = threading.Lock()
+_of_this_thread = threading.local()
 # libxml2 begins so; the rest of its message repeats the value.
 _ELEMENT_IN_ERROR = re.compile(r"Element '\{[^}]*\}(\w+)'")
 
@@ -54,14 +56,12 @@ class Schema:
 
 def parse_envelope(content: bytes) -> etree._Element:
     """The envelope of an answer. Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    _refuse_doctype(content)
     try:
-        envelope = etree.fromstring(content, parser)
+        envelope = etree.fromstring(content, _parser_of_this_thread())
     except (etree.XMLSyntaxError, ValueError):
         raise InvalidAnswer("not_xml") from None
-    # A hardened parser still accepts a doctype and loses what it declares.
+    # The first look was another parser's: what it may have read otherwise is not let through.
     info: Any = envelope.getroottree().docinfo
     if info.doctype:
         raise InvalidAnswer("doctype_refused")
@@ -69,6 +69,46 @@ def parse_envelope(content: bytes) -> etree._Element:
     if body is None or len(body) != 1:
         raise InvalidAnswer("not_an_envelope")
     return envelope
+
+
+class _Rooted(Exception):
+    """The root element is reached: no doctype can come any more."""
+
+
+def _refuse_doctype(content: bytes) -> None:
+    """Before any entity is read, even declared. A hardened lxml still reads a doctype, and expands what it declares
+    inside attributes; expat stops here at its first sign. Raises InvalidAnswer.
+    """
+
+    def found(*_: object) -> NoReturn:
+        raise InvalidAnswer("doctype_refused")
+
+    def rooted(*_: object) -> NoReturn:
+        raise _Rooted
+
+    scout = expat.ParserCreate()
+    scout.StartDoctypeDeclHandler, scout.StartElementHandler = found, rooted
+    try:
+        scout.Parse(content, True)
+    except _Rooted:
+        return
+    except (expat.ExpatError, ValueError):
+        raise InvalidAnswer("not_xml") from None
+
+
+def _parser_of_this_thread() -> etree.XMLParser:
+    """Made once a thread: it keeps nothing of one document for the next but the names of elements."""
+    parser: etree.XMLParser | None = getattr(_of_this_thread, "parser", None)
+    if parser is None:
+        parser = _of_this_thread.parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    return parser
 
 
 def payload_of(envelope: etree._Element) -> etree._Element:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from teleservices.clients.addresses import AddressPolicy, pinned_manager
 from teleservices.clients.credentials import Credentials
 from teleservices.clients.errors import (
     AnswerLost,
@@ -141,9 +142,10 @@ class MutualTlsTransport:
     They are read at the first call, so that a missing certificate fails the calls that need it and no others.
     """
 
-    def __init__(self, credentials: Credentials, limits: Limits) -> None:
+    def __init__(self, credentials: Credentials, limits: Limits, addresses: AddressPolicy) -> None:
         self._credentials = credentials
         self._limits = limits
+        self._addresses = addresses
         self._lock = threading.Lock()
         self._connections: _Connections | None = None
 
@@ -153,9 +155,7 @@ class MutualTlsTransport:
         _call.sent, _call.expired = False, False
         _call.deadline = started + self._limits.total
         try:
-            # An answer may only come over TLS, whatever address a directory gives.
-            if not url.lower().startswith("https://"):
-                raise ConfigurationError("address_not_https")
+            self._addresses.check(url)
             return self._exchange(self._pool(), url, body, headers, started)
         except CallError as error:
             error.duration_ms = _elapsed_ms(started)
@@ -219,7 +219,9 @@ class MutualTlsTransport:
             current = self._connections
             if current is None or current.version != version or current.process != os.getpid():
                 # The old connections are left to the calls that use them; a child never touches its parent's.
-                pool = urllib3.PoolManager(num_pools=POOL_SIZE, maxsize=POOL_SIZE, ssl_context=self._context())
+                pool = pinned_manager(
+                    self._addresses, num_pools=POOL_SIZE, maxsize=POOL_SIZE, ssl_context=self._context()
+                )
                 current = self._connections = _Connections(version, os.getpid(), pool)
             return current.pool
 
@@ -244,8 +246,9 @@ class MutualTlsTransport:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._credentials.load(context)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            reached = self._addresses.resolve(host, port)[0][4][:2]
             with (
-                socket.create_connection((host, port), timeout=self._limits.connect) as plain,
+                socket.create_connection(reached, timeout=self._limits.connect) as plain,
                 context.wrap_socket(plain, server_hostname=host) as secured,
             ):
                 der = secured.getpeercert(binary_form=True)

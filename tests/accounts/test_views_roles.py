@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from accounts.enums import PERMISSIONS, Action, Role
+from accounts.enums import Action, Role
+from accounts.permissions import PERMISSIONS
 from admissions.models import Card
 from billing.enums import Payer
 from debtors.enums import AssociationStatus
@@ -20,7 +21,14 @@ from tests.worklists import scene
 pytestmark = pytest.mark.django_db
 
 #: What answers without a person of the screens: signing in and out, the API (its own clients and scopes), the metrics.
-PUBLIC = {"accounts:sign-in", "accounts:sign-out", "schema", "api-docs", "teleservices:metrics"}
+PUBLIC = {
+    "accounts:sign-in",
+    "accounts:second-factor",
+    "accounts:sign-out",
+    "schema",
+    "api-docs",
+    "teleservices:metrics",
+}
 API = "api/v1/"
 
 

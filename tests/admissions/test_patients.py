@@ -43,36 +43,36 @@ def test_a_patient_gets_an_ipp_of_nine_digits_and_a_name_in_capitals() -> None:
 def test_a_patient_is_found_whatever_is_typed(typed: str) -> None:
     patient = create_patient(TRAITS, SYSTEM)
     PatientFactory(birth_name="MARTIN", first_names="Josette", birth_date=dt.date(1950, 3, 4))
-    assert list(search_patients(typed)) == [patient]
+    assert list(search_patients(typed, Patient.objects.all())) == [patient]
 
 
 @pytest.mark.parametrize("typed", ["le bihan", "Lebihan", "LE BIHAN"])
 def test_a_name_written_in_one_word_is_found_in_two(typed: str) -> None:
     patient = create_patient(replace(TRAITS, birth_name="Lebihan"), SYSTEM)
-    assert list(search_patients(typed)) == [patient]
+    assert list(search_patients(typed, Patient.objects.all())) == [patient]
 
 
 def test_accents_hyphens_and_used_names_are_found() -> None:
     traits = replace(TRAITS, birth_name="Lefèvre-Œuvrard", first_names="Anne-Zoé", used_name="D’Aït Saïd")
     patient = create_patient(traits, SYSTEM)
     for typed in ("lefevre", "oeuvrard", "LEFEVRE OEUVRARD", "ait said", "zoe", "d'ait said anne"):
-        assert list(search_patients(typed)) == [patient], typed
+        assert list(search_patients(typed, Patient.objects.all())) == [patient], typed
 
 
 def test_a_patient_is_found_by_ipp_iep_and_nir() -> None:
     patient = PatientFactory(nir=invented_nir(7))
     stay = StayFactory(patient=patient)
-    assert list(search_patients(patient.ipp)) == [patient]
-    assert list(search_patients(stay.iep)) == [patient]
-    assert list(search_patients(invented_nir(7))) == [patient]
+    assert list(search_patients(patient.ipp, Patient.objects.all())) == [patient]
+    assert list(search_patients(stay.iep, Patient.objects.all())) == [patient]
+    assert list(search_patients(invented_nir(7), Patient.objects.all())) == [patient]
     spaced = f"{invented_nir(7)[0]} {invented_nir(7)[1:3]} {invented_nir(7)[3:]}"
-    assert list(search_patients(spaced)) == [patient]
+    assert list(search_patients(spaced, Patient.objects.all())) == [patient]
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "%", "_", "''", "zzz"])
 def test_an_empty_or_odd_question_finds_nobody(typed: str) -> None:
     PatientFactory()
-    assert not search_patients(typed).exists()
+    assert not search_patients(typed, Patient.objects.all()).exists()
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ def test_the_strict_traits_of_a_qualified_identity_are_locked() -> None:
 
 def test_duplicates_are_proposed_by_name_and_birth_date_but_not_twins() -> None:
     patient = create_patient(replace(TRAITS, nir=invented_nir(9)), SYSTEM)
-    assert list(likely_duplicates("LEBIHAN", TRAITS.birth_date, None)) == [patient]
-    assert list(likely_duplicates("TANGUY", TRAITS.birth_date, invented_nir(9))) == [patient]
-    assert not likely_duplicates("LE BIHAN", dt.date(1942, 1, 29), None).exists()
-    assert not likely_duplicates("MARTIN", dt.date(2020, 1, 1), invented_nir(9)).exists()
+    assert list(likely_duplicates("LEBIHAN", TRAITS.birth_date, None, Patient.objects.all())) == [patient]
+    assert list(likely_duplicates("TANGUY", TRAITS.birth_date, invented_nir(9), Patient.objects.all())) == [patient]
+    assert not likely_duplicates("LE BIHAN", dt.date(1942, 1, 29), None, Patient.objects.all()).exists()
+    assert not likely_duplicates("MARTIN", dt.date(2020, 1, 1), invented_nir(9), Patient.objects.all()).exists()
 
 
 @pytest.mark.parametrize("name", ["", "  ", "-", "’"])
 def test_a_name_without_a_word_makes_nobody_a_duplicate(name: str) -> None:
     create_patient(TRAITS, SYSTEM)
-    assert not likely_duplicates(name, TRAITS.birth_date, None).exists()
+    assert not likely_duplicates(name, TRAITS.birth_date, None, Patient.objects.all()).exists()
 
 
 def last_ipp() -> int:

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.enums import PERMISSIONS, Action, Role
+from accounts.enums import Action, Role
 from accounts.models import Establishment, RoleAssignment, User
+from accounts.permissions import PERMISSIONS
 from admissions.enums import StayKind
 from admissions.models import Card
 from tests.factories import CoverageFactory, DebtorFactory, PatientFactory, StayFactory, UnitFactory, invented_nir

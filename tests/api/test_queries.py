@@ -16,8 +16,9 @@ pytestmark = pytest.mark.django_db
 
 #: Queries of each list: the client, the count, the rows, and what is prefetched.
 LISTS = {
-    "/patients": 3,
-    "/patients?q=morvan": 3,
+    # Who was shown is written in the journal.
+    "/patients": 4,
+    "/patients?q=morvan": 4,
     "/stays": 3,
     "/stays?status=discharged&planned_from=2020-01-01": 3,
     "/units": 3,

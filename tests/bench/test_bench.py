@@ -106,7 +106,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
 @pytest.mark.django_db(transaction=True)
 def test_the_whole_bench_runs_prints_and_writes(bench) -> None:
     content = bench("--rounds", "1", "--lines", "3", "--only", "chain", "--only", "screens")
-    assert len(content["rows"]) == 9 and all(row["median"] > 0 for row in content["rows"])
+    assert len(content["rows"]) == 11 and all(row["median"] > 0 for row in content["rows"])
 
 
 @pytest.mark.long

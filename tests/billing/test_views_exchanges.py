@@ -202,6 +202,7 @@ def test_an_invoice_of_another_establishment_is_never_matched(sent, person, clie
     user = person(Role.BILLING)
     user.establishment = EstablishmentFactory(finess_site="290000017", finess_legal="290000009")
     user.save()
+    user.role_assignments.update(establishment=user.establishment)
     client.force_login(user)
     assert sent.number not in client.get(f"/echanges/lignes/{record.pk}/").content.decode()
     assert client.post(f"/echanges/lignes/{record.pk}/rapprocher/", {"number": sent.number}).status_code == 422

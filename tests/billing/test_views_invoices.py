@@ -115,6 +115,7 @@ def test_an_invoice_of_another_establishment_is_not_found(person, client) -> Non
     user = person(Role.BILLING)
     user.establishment = EstablishmentFactory(finess_site="290000017", finess_legal="290000009")
     user.save()
+    user.role_assignments.update(establishment=user.establishment)
     client.force_login(user)
     for address in ("", "corriger/", "recalculer/", "paiement/"):
         assert client.get(page_of(invoice) + address).status_code == 404

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.db import connection
 from playwright.sync_api import Page
 
-from tests.simulator_process import SimulatorProcess
+from tests.simulator_process import LOOPBACK, SimulatorProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY_S = 30
@@ -32,6 +32,7 @@ class start_worker:  # noqa: N801 - used as a verb
             "SWEEP_EVERY_S": "1",
             "EXCHANGE_EVERY_S": "3600",
             "AMC_DIRECTORY_URL": simulator.directory_url,
+            "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
             "DIRECTORY_CERTIFICATE": files["directory_certificate"],
             "DIRECTORY_KEY": files["directory_key"],
             "SERVICES_CERTIFICATE": files["services_certificate"],

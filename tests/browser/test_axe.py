@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.enums import PERMISSIONS, Role
+from accounts.enums import Role
+from accounts.permissions import PERMISSIONS
 from admissions.models import Card
 from billing.enums import InvoiceStatus, Payer
 from debtors.enums import AssociationStatus
@@ -34,7 +35,7 @@ PARTS = [
     *((Role.REFERENT, part, 2) for part in range(2)),
     *((role, 0, 1) for role in Role if role not in (Role.AGENT, Role.REFERENT)),
 ]
-FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, Role.ADMINISTRATOR: 1}
+FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, Role.ADMINISTRATOR: 1, Role.AUDITOR: 1}
 
 
 @pytest.fixture

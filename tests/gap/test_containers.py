@@ -16,7 +16,14 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 MANUAL = (ROOT / "docs" / "exploitation.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "gap" / "settings.py").read_text(encoding="utf-8")
 OURS = {"migrate", "web", "worker", "night", "scheduler", "simulator", "demo-data"}
-SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY", "FIELD_ENCRYPTION_KEY", "BLIND_INDEX_KEY"}
+SECRETS = {
+    "POSTGRES_PASSWORD",
+    "APPLICATION_PASSWORD",
+    "REDIS_PASSWORD",
+    "SECRET_KEY",
+    "FIELD_ENCRYPTION_KEY",
+    "BLIND_INDEX_KEY",
+}
 READ_BY_SETTINGS = set(re.findall(r"env\.\w+\(\s*\"([A-Z0-9_]+)\"", SETTINGS))
 
 
@@ -63,6 +70,33 @@ def test_our_programs_run_as_nobody_in_particular_on_a_file_system_they_cannot_w
     assert SERVICES["redis"]["user"] == "redis"
 
 
+def test_no_container_can_swell_fork_or_run_what_it_has_written() -> None:
+    for name in OURS | {"redis"}:
+        service = SERVICES[name]
+        assert service["pids_limit"] <= 512
+        assert service["mem_limit"] == service["memswap_limit"] == "2g"
+        (folder,) = service["tmpfs"]
+        path, _, options = folder.partition(":")
+        assert path == "/tmp" and {"noexec", "nosuid", "nodev", "size=256m"} <= set(options.split(","))
+    for name, service in SERVICES.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not {"privileged", "devices", "pid", "ipc", "network_mode", "userns_mode"} & set(service), name
+        assert not [volume for volume in service.get("volumes", []) if "docker.sock" in volume], name
+
+
+def test_only_the_database_keeps_capabilities_those_of_its_first_start() -> None:
+    kept = {name: set(service["cap_add"]) for name, service in SERVICES.items() if service.get("cap_add")}
+    assert kept == {"postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}}
+
+
+def test_nothing_but_the_web_server_listens_outside_and_it_listens_on_this_machine_alone() -> None:
+    assert {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")} == {
+        "web": ["${BIND:-127.0.0.1:8000}:8000"]
+    }
+
+
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_comes_from_outside_and_has_no_default(name: str) -> None:
     uses = re.findall(r"\$\{" + name + r"([^}]*)\}", COMPOSE)
@@ -80,8 +114,9 @@ def test_no_secret_is_written_in_the_image() -> None:
 
 def test_every_variable_of_the_services_is_one_that_the_settings_read() -> None:
     given = {variable for name in OURS for variable in SERVICES[name].get("environment", {})}
-    # boto3 reads its own.
-    assert given - READ_BY_SETTINGS == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    # boto3 reads its own, and the command that makes the application's role its password.
+    others = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "APPLICATION_ROLE_PASSWORD"}
+    assert given - READ_BY_SETTINGS == others
     assert SERVICES["web"]["environment"]["SECURE"] == "${SECURE:-1}"
 
 

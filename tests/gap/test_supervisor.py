@@ -121,7 +121,14 @@ def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tm
     first.wait_for("mini-GAP est prête")
     assert f"http://localhost:{port}/" in first.said()
     logins = json.loads((tmp_path / "var" / "logins.json").read_text())
-    assert [row["username"] for row in logins["people"]] == ["agent", "referent", "facturation", "regie", "admin"]
+    assert [row["username"] for row in logins["people"]] == [
+        "agent",
+        "referent",
+        "facturation",
+        "regie",
+        "admin",
+        "controle",
+    ]
     assert all(row["password"] in first.said() for row in logins["people"])
     assert (tmp_path / "var" / "logins.json").stat().st_mode & 0o777 == 0o600
     family = first.family()

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import BooleanField, CharField, Model, TextField
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from admissions.enums import RightsStatus
 from admissions.models import Rights, Stay
-from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert
+from gap.written import Insert, Update, UpdateBoth, UpdateThenInsert, _to_save
 from teleservices.enums import AttemptOutcome, CallStatus
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
 from tests.factories import CoverageFactory, StayFactory
@@ -119,3 +120,16 @@ def test_two_rows_of_two_tables_change_together() -> None:
     call.pk = 0
     with pytest.raises(TeleserviceCall.DoesNotExist):
         both.run(attempt, call)
+
+
+@pytest.mark.parametrize("model", [TeleserviceCall, TeleserviceAttempt, Rights])
+def test_what_is_handed_over_as_it_is_is_what_the_field_would_have_made(model: type[Model]) -> None:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    for field in fields:
+        for value in (
+            None,
+            *({CharField: ("é",), TextField: ("é",), BooleanField: (True, False)}.get(type(field), ())),
+        ):
+            made = _to_save(field, value)
+            assert made == field.get_db_prep_save(value, connection) and type(made) is type(value), field.name
+    assert len(fields) > 5

@@ -141,9 +141,9 @@ def _agent() -> str:
 
 
 def _gather(gathered: Path, logs: Path) -> None:
-    from django.contrib.sessions.models import Session
     from django.db import connections
 
+    from accounts.models import Session
     from admissions.models import AdmissionEvent
     from teleservices.models import TeleserviceAttempt, TeleserviceCall
 

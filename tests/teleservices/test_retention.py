@@ -10,7 +10,6 @@ import sys
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
@@ -20,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.enums import Role
-from accounts.models import ApiClient, IdempotentReply
+from accounts.models import ApiClient, IdempotentReply, Session
 from admissions.models import Card
 from billing.enums import FileStatus
 from billing.models import ExchangeFile

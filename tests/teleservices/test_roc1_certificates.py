@@ -31,7 +31,7 @@ from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.messages import Operation
 from tests.raw_server import RawServer
 from tests.roc_messages import AMC, calculation_request, directory_request, rights_request
-from tests.simulator_process import ROOT, SimulatorProcess
+from tests.simulator_process import ROOT, THIS_MACHINE, SimulatorProcess
 
 REPEATS = 25  # the alert of a refusal races with the closing of the connection: once proves nothing
 
@@ -45,7 +45,7 @@ def roc1_own_pki(roc1_simulator: SimulatorProcess, tmp_path: Path) -> Developmen
 def config(simulator: SimulatorProcess, pair: CertificatePair) -> Roc1Config:
     """Both certificates are `pair`."""
     ours = FileCredentials(pair.certificate, pair.key, simulator.pki.ca)
-    return Roc1Config(ours, ours, timeout_connect=3, timeout_read=3)
+    return Roc1Config(ours, ours, THIS_MACHINE, timeout_connect=3, timeout_read=3)
 
 
 def refusal(client: Roc1Client, url: str, operation: Operation = Operation.CLC) -> NotSent:

@@ -21,7 +21,7 @@ import pytest
 
 from accounts.enums import Role
 from tests.processes import database_url
-from tests.simulator_process import SimulatorProcess
+from tests.simulator_process import LOOPBACK, SimulatorProcess
 from worklists.demo import census
 from worklists.demo.catalogue import staff
 from worklists.demo.plots import FULL_SIZE, read_plots
@@ -46,6 +46,7 @@ class Demonstration:
             "GAP_DEMO_SIZE": str(SIZE),
             "PKI_DIR": str(simulator.pki.folder),
             "AMC_DIRECTORY_URL": simulator.directory_url,
+            "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
         }
 
     def run(self, *arguments: str, status: int = 0) -> str:
@@ -100,6 +101,8 @@ def test_each_role_signs_in_and_every_screen_answers(demonstration: Demonstratio
     assert {username for username, *_ in visited} == {row.username for row in staff() if row.signs_in}
     assert [row for row in visited if row[2] not in (200, 302)] == []
     opened = Counter(username for username, *_ in visited)
+    # Who controls accesses has the journal, and nothing else to open.
+    assert opened.pop("controle") >= 2
     assert all(count > 20 for count in opened.values()), opened
     # A list that is opened shows its lines.
     lists = {row[1]: row[3] for row in visited if row[1].startswith("/listes/") and row[1].count("/") == 3}

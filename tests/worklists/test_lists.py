@@ -295,27 +295,23 @@ def test_associations_wait_by_status(establishment) -> None:
 def test_no_list_is_left_without_a_line_to_show(person) -> None:
     scene.everything()
     user = person(Role.REFERENT)
-    empty = [
-        counter.worklist.slug
-        for counter in counters(all_worklists().values(), user.establishment.pk)
-        if not counter.count
-    ]
+    empty = [counter.worklist.slug for counter in counters(all_worklists().values(), user) if not counter.count]
     assert empty == []
 
 
 def test_no_line_of_another_establishment_is_seen(person) -> None:
     scene.everything()
+    elsewhere = EstablishmentFactory(finess_site="290000017", finess_legal="290000009", name="CH d’Ailleurs")
     user = person(Role.REFERENT)
-    user.establishment = EstablishmentFactory(finess_site="290000017", finess_legal="290000009", name="CH d’Ailleurs")
+    user.role_assignments.update(establishment=elsewhere)
+    user.establishment = elsewhere
     shared = {
         "associations-a-valider",
         "associations-a-verifier",
         "fichiers-en-quarantaine",
         "enregistrements-a-rapprocher",
     }
-    seen = {
-        counter.worklist.slug for counter in counters(all_worklists().values(), user.establishment.pk) if counter.count
-    }
+    seen = {counter.worklist.slug for counter in counters(all_worklists().values(), user) if counter.count}
     assert seen == shared
 
 

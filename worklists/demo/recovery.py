@@ -34,6 +34,8 @@ _REJECTIONS = (
 _REJECTIONS_LEAST = 3
 # While the demonstration runs, an AMC pays a minute after it has received a lot: long enough to be seen.
 _LIVE_DELAY_S = 60
+# Patients who have not paid yet, at least.
+_STILL_OWING = 2
 
 
 class Recovery:
@@ -97,8 +99,12 @@ class Recovery:
         """The AMO's transfers and the patients' payments, seen by the people who take them."""
         today = timezone.localdate(self._hospital.now)
         ages = {script.stay_id: script.exit for script in scripts if script.exit}
-        invoices = Invoice.objects.exclude(payer=Payer.AMC).filter(status=InvoiceStatus.READY).order_by("pk")
+        invoices = list(Invoice.objects.exclude(payer=Payer.AMC).filter(status=InvoiceStatus.READY).order_by("pk"))
+        # Whatever the day draws, somebody still has something to pay.
+        owing = [invoice.pk for invoice in invoices if invoice.payer == Payer.PATIENT][-_STILL_OWING:]
         for invoice in invoices:
+            if invoice.pk in owing:
+                continue
             left = ages.get(invoice.stay_id)
             if left is None:
                 continue

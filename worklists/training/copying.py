@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connections, transaction
 from psycopg import sql
 
+from accounts.models import JournalEntry, JournalSeal
 from admissions.models import PatientNameToken
 from admissions.rules.identity import name_tokens
 from worklists.training.invention import INVENTED, Inventor, Row
@@ -15,6 +16,7 @@ from worklists.training.policy import Column, Fate, tables
 
 SOURCE, COPY = "default", "training"
 Told = Callable[[str, int], None]
+_JOURNAL = (JournalEntry._meta.db_table, JournalSeal._meta.db_table)
 
 
 def copy_all(inventor: Inventor, told: Told) -> None:
@@ -32,6 +34,8 @@ def copy_all(inventor: Inventor, told: Told) -> None:
             if columns[0].fate is not Fate.LEFT_OUT:
                 told(table, _copy_table(table, columns, inventor))
         _index_names(inventor)
+        # What the copy's own triggers wrote of all this is the story of nobody.
+        _run(COPY, sql.SQL("truncate {}, {} restart identity").format(*map(sql.Identifier, _JOURNAL)))
         for table, columns in decided.items():
             _after_last(table, columns[0].field.column or "")
 

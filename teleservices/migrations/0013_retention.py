@@ -5,11 +5,14 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from accounts.journal.tables import journaled
+
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('teleservices', '0011_unavailable_tries'),
+        ('teleservices', '0012_journal'),
+        ('accounts', '0003_journal'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -57,4 +60,5 @@ class Migration(migrations.Migration):
             model_name='retentionrule',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('name', 'exchange_files'), _negated=True), ('days__gte', 3652), _connector='OR'), name='accounting_pieces_last_ten_years'),
         ),
+        journaled('teleservices_retentionrule'),
     ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('admissions', '0006_connection_test_event'),
+        ('admissions', '0008_journal'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,86 +1,17 @@
-"""Who works here, for which establishment, with which role; and which programs connect."""
+"""Which programs connect, with which scopes, and the answers already given to them."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 
-from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
 
-from accounts.enums import PERMISSIONS, Action, Role, Scope
+from accounts.enums import Action, Scope
+from accounts.models.people import Establishment
+from accounts.sight import Sight
 from gap.fields import EncryptedBinaryField
-
-
-class Establishment(models.Model):
-    """A site of the hospital: one geographic FINESS under one legal FINESS."""
-
-    name = models.CharField("nom", max_length=120)
-    finess_legal = models.CharField("FINESS juridique", max_length=9)
-    finess_site = models.CharField("FINESS géographique", max_length=9, unique=True)
-
-    class Meta:
-        verbose_name = "établissement"
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class User(AbstractUser):
-    """A person who signs in. One role a person and an establishment for now (RoleAssignment carries it)."""
-
-    establishment = models.ForeignKey(
-        Establishment, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True
-    )
-    single_keys = models.BooleanField("touches simples actives", default=True)
-
-    class Meta(AbstractUser.Meta):
-        verbose_name = "utilisateur"
-        ordering = ["last_name", "first_name"]
-
-    def __str__(self) -> str:
-        return self.short_name
-
-    @property
-    def short_name(self) -> str:
-        """«N. Ferrand», as colleagues see it on a line."""
-        if not self.last_name:
-            return self.username
-        return f"{self.first_name[:1]}. {self.last_name}" if self.first_name else self.last_name
-
-    @property
-    def roles(self) -> frozenset[str]:
-        if not hasattr(self, "_roles"):
-            self._roles = frozenset(self.role_assignments.values_list("role", flat=True))
-        return self._roles
-
-    def may(self, action: Action) -> bool:
-        return bool(self.roles & PERMISSIONS[action])
-
-    @property
-    def role_label(self) -> str:
-        return ", ".join(Role(role).label for role in sorted(self.roles))
-
-
-class RoleAssignment(models.Model):
-    """This person has this role in this establishment."""
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="role_assignments")
-    establishment = models.ForeignKey(Establishment, on_delete=models.PROTECT)
-    role = models.CharField("rôle", max_length=16, choices=Role.choices)
-
-    class Meta:
-        verbose_name = "rôle attribué"
-        constraints = [
-            models.UniqueConstraint(fields=["user", "establishment", "role"], name="one_assignment_a_role"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} : {self.get_role_display()}"
 
 
 class ApiClient(models.Model):
@@ -101,6 +32,10 @@ class ApiClient(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def sight(self, action: Action) -> Sight:
+        """A program sees its establishment whole: its scopes say what it does there."""
+        return Sight(self.establishment_id)
 
     # DRF asks these of whoever is signed in.
     is_authenticated = True

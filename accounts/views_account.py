@@ -1,0 +1,123 @@
+"""What a person does with their own account: their password, their telephone, the sessions that are open."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import zxingcpp
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import second_factor, sessions
+from accounts.access import needs
+from accounts.enums import Action, JournalKind
+from accounts.forms import CodeForm
+from accounts.journal import done
+from accounts.models import Session, User
+
+
+@needs(Action.SEE_HOME)
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    """The account of whoever asks."""
+    return render(request, "accounts/account.html", _context(request, PasswordChangeForm(request.user)))  # type: ignore[arg-type]
+
+
+def _context(request: HttpRequest, form: Any) -> dict[str, Any]:
+    user: Any = request.user
+    factor = second_factor.of(user)
+    open_now = list(Session.objects.filter(user=user).order_by("-started_at")[:20])
+    mine = sessions.kept_key(str(request.session.session_key))
+    return {
+        "form": form,
+        "factor": factor,
+        "codes_left": second_factor.codes_left(user) if factor else 0,
+        "required": second_factor.required_of(user),
+        "sessions": [(one, one.session_key == mine) for one in open_now],
+    }
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def change_password(request: HttpRequest) -> HttpResponse:
+    """A new password: every other session of this person ends."""
+    user: Any = request.user
+    form = PasswordChangeForm(user, request.POST)
+    if not form.is_valid():
+        return render(request, "accounts/account.html", _context(request, form), status=422)
+    form.save()
+    update_session_auth_hash(request, user)
+    ended = sessions.end_others(request, user)
+    done(JournalKind.SESSION, "mot de passe changé", detail={"ended": ended})
+    messages.success(request, "Mot de passe changé. Vos autres sessions sont fermées.")
+    return redirect("accounts:account")
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere but here."""
+    user: Any = request.user
+    ended = sessions.end_others(request, user)
+    done(JournalKind.SESSION, "autres sessions fermées", detail={"ended": ended})
+    messages.success(
+        request, "Aucune autre session n’était ouverte." if not ended else f"Sessions fermées ailleurs\u00a0: {ended}."
+    )
+    return redirect("accounts:account")
+
+
+@needs(Action.SEE_HOME)
+@require_http_methods(["GET", "HEAD", "POST"])
+def enrol(request: HttpRequest) -> HttpResponse:
+    """A telephone becomes the second factor, once it has given a first code. The secret is made by the first POST."""
+    user: Any = request.user
+    if second_factor.of(user) is not None:
+        return redirect("accounts:account")
+    if request.method == "POST" and "code" not in request.POST:
+        second_factor.propose(user)
+        return redirect("accounts:enrol")
+    factor = second_factor.proposed(user)
+    required = second_factor.required_of(user)
+    if factor is None:
+        return render(request, "accounts/enrol.html", {"required": required})
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        codes = second_factor.confirm(user, form.cleaned_data["code"])
+        if codes is not None:
+            done(JournalKind.SESSION, "second facteur mis en service")
+            return render(request, "accounts/recovery_codes.html", {"codes": codes})
+        form.refuse("Ce code n’est pas le bon.", "Vérifiez l’heure du téléphone, puis recopiez le code affiché.")
+    secret = base64.b32encode(factor.secret).decode().rstrip("=")
+    context = {
+        "form": form,
+        "square": _square(second_factor.address_of(factor)),
+        "secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
+        "required": required,
+    }
+    response = render(request, "accounts/enrol.html", context, status=422 if form.errors else 200)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _square(address: str) -> str:
+    """The square that a telephone photographs, as an address of data."""
+    svg = zxingcpp.create_barcode(address, zxingcpp.BarcodeFormat.QRCode).to_svg(scale=6, add_quiet_zones=True)
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def new_codes(request: HttpRequest) -> HttpResponse:
+    """Ten new codes of paper, in the place of those that are left."""
+    user: User = request.user  # type: ignore[assignment]
+    if second_factor.of(user) is None:
+        return redirect("accounts:account")
+    done(JournalKind.SESSION, "codes de secours renouvelés")
+    response = render(request, "accounts/recovery_codes.html", {"codes": second_factor.renew_codes(user)})
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,66 @@
+"""What every answer tells the browser: where it may load from, what it may use, and what it must not keep.
+
+Read by `gap.settings`: nothing of Django is imported here when it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+_SELF: Final = ["'self'"]
+_NONE: Final = ["'none'"]
+# Features of a browser that no screen uses: a card is photographed by the file field, which asks for none of them.
+_FEATURES: Final = (
+    "accelerometer", "autoplay", "browsing-topics",
+    "camera", "compute-pressure", "display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation",
+    "gyroscope", "hid", "identity-credentials-get", "idle-detection", "local-fonts", "magnetometer", "microphone",
+    "midi", "otp-credentials", "payment", "picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb",
+    "window-management", "xr-spatial-tracking",
+)  # fmt: skip
+PERMISSIONS_POLICY: Final = ", ".join(f"{feature}=()" for feature in _FEATURES)
+# The web server signs its answers with its name unless there is one already.
+_SIGNATURE: Final = "mini-GAP"
+
+
+def content_security_policy(*, secure: bool) -> dict[str, Any]:
+    """Nothing but our own files, nothing inline, no frame around us nor in us. `secure`: TLS stands before us.
+
+    `img-src data:` is the style sheet's own drawings and those of the page that describes the API.
+    """
+    directives: dict[str, Any] = {
+        "default-src": _NONE,
+        "script-src": _SELF,
+        "style-src": _SELF,
+        "img-src": [*_SELF, "data:"],
+        "font-src": _SELF,
+        "connect-src": _SELF,
+        "form-action": _SELF,
+        "base-uri": _NONE,
+        "frame-ancestors": _NONE,
+    }
+    if secure:
+        directives["upgrade-insecure-requests"] = True
+    return {"DIRECTIVES": directives}
+
+
+def guarded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Writes on every answer what no view should have to think of.
+
+    Nothing is kept on the way nor in the browser's memory (a dossier must not come back by the « back » button once its
+    reader has signed out), but what says otherwise itself: the static files.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store, private")
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers["Server"] = _SIGNATURE
+        return response
+
+    return answer

@@ -1,0 +1,62 @@
+"""The journal, for who controls accesses: look for what was seen and done, and print what concerns one person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.access import needs
+from accounts.enums import Action, JournalKind
+from admissions.querysets import patients_of
+from gap.lists import page_number, page_of
+from worklists import access_list
+from worklists.forms_journal import JournalForm
+from worklists.journal import accesses_of, entries_of, lines_of
+
+PAGE = 50
+
+
+@require_safe
+@needs(Action.SEE_JOURNAL)
+def journal(request: HttpRequest) -> HttpResponse:
+    """Entries of the establishment, the last first, as the address asks."""
+    user: Any = request.user
+    if user.establishment is None:
+        raise Http404
+    form = JournalForm(request.GET)
+    asked = form.asked()
+    found = entries_of(user.establishment, asked)
+    page = page_of(found, page_number(request.GET.get("page")), size=PAGE, counted=found)
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "form": form,
+        "asked": asked,
+        "kinds": JournalKind.choices,
+        "page": page,
+        "lines": lines_of(page.object_list),
+        "query": query.urlencode(),
+        "person": patients_of(user.establishment).filter(ipp=asked.ipp).first() if asked.ipp else None,
+    }
+    return render(request, "worklists/journal.html", context, status=200 if form.is_valid() else 422)
+
+
+@require_safe
+@needs(Action.SEE_JOURNAL)
+def accesses(request: HttpRequest, ipp: str) -> HttpResponse:
+    """Who saw and changed the dossier of one person: the document that they may ask for."""
+    user: Any = request.user
+    if user.establishment is None:
+        raise Http404
+    person = get_object_or_404(patients_of(user.establishment), ipp=ipp)
+    rows = list(accesses_of(person, user.establishment)[: access_list.MOST + 1])
+    response = HttpResponse(
+        access_list.pdf(person, user.establishment, lines_of(rows[: access_list.MOST]), len(rows) > access_list.MOST),
+        content_type="application/pdf",
+    )
+    response["Content-Disposition"] = f'attachment; filename="acces-{person.ipp}.pdf"'
+    response["Cache-Control"] = "no-store"
+    return response
