@@ -51,7 +51,7 @@ def test_invoices_are_filtered_by_the_address(signed_in) -> None:
     assert numbers(age="30") == set()
 
 
-@pytest.mark.parametrize("query", ["page=-1", "tri=x", "etat=x", "payeur=%00", "debiteur=a", "age=0", "q=%27%22"])
+@pytest.mark.parametrize("query", ["page=-1", "tri=x", "etat=x", "debiteur=a", "age=0", "q=%27%22"])
 def test_an_address_written_by_hand_never_breaks_the_list(query, signed_in) -> None:
     scene.an_invoice()
     assert signed_in(Role.BILLING).get(f"/factures/?{query}").status_code == 200

@@ -105,3 +105,10 @@ def test_pages_of_errors_of_somebody_signed_in_repeat_nothing_of_the_address(sig
     assert [answer.status_code for answer in answers] == [404, 403, 405]
     assert not [answer.content for answer in answers if SENT in answer.content.decode()]
     assert answers[2]["Allow"]
+
+
+@pytest.mark.parametrize("address", ["/listes/?q=%00", "/factures/?payeur=%00", "/dossiers/%00/"])
+def test_an_address_that_no_database_can_hold_is_a_page_that_says_so(address, signed_in) -> None:
+    response = signed_in(Role.AGENT).get(address)
+    assert response.status_code == 400
+    assert "Cette demande" in response.content.decode()
