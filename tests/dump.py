@@ -36,3 +36,10 @@ def files(*aliases: str) -> dict[str, bytes]:
 def lines_with(secret: bytes, text: bytes) -> list[bytes]:
     """The lines that hold it, cut: a failure says where, not who."""
     return [line[:60] for line in text.splitlines() if secret in line]
+
+
+def rows(dumped: bytes, table: str) -> list[bytes]:
+    """The rows of a table in a dump."""
+    _, _, rest = dumped.partition(f"COPY public.{table} ".encode())
+    lines = rest.partition(b"\n\\.\n")[0].splitlines()
+    return lines[1:]

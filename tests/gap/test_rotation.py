@@ -17,7 +17,9 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts.models import ApiClient, IdempotentReply
+from accounts.journal import sealing
+from accounts.journal.unit import current
+from accounts.models import ApiClient, IdempotentReply, JournalEntry
 from admissions.models import Card, Coverage, Patient
 from admissions.querysets import search_patients
 from debtors.models import DatamatrixAssociation
@@ -75,11 +77,28 @@ def test_a_whole_hospital_passes_to_the_new_keys_and_the_old_ones_go(simulator, 
     rotate(check=True)
     keys(NEW, NEW_INDEX)
     assert (Card.objects.get().content, Card.objects.get().member_number) == (kept.card, hospital.MEMBER)
-    assert list(search_patients(kept.nir)) == [kept.patient]
+    assert list(search_patients(kept.nir, Patient.objects.all())) == [kept.patient]
     assert DatamatrixAssociation.objects.filter(fingerprint=Card.marks_of(kept.card)[0]).count() == 1
     with storages["exchange"].open(f"kept/{lot}") as file:
         assert file.read() == before
     assert hospital.scan_again(kept).status_code == 200 and Card.objects.count() == 1
+
+
+def test_each_row_that_passes_is_in_the_journal_which_nothing_changes(establishment, keys) -> None:
+    patient = PatientFactory(nir=hospital.invented_nir(702))
+    before = JournalEntry.objects.count()
+    sealing.seal()
+    keys(f"{NEW},{OLD}", f"{NEW_INDEX},{OLD_INDEX}")
+    rotate()
+    entries = JournalEntry.objects.order_by("pk")[before:]
+    assert {(one.object_type, one.object_id, *one.detail) for one in entries} == {
+        ("admissions_patient", patient.pk, "nir"),
+        ("admissions_patient", patient.pk, "nir_index"),
+    }
+    # As it stands on the screen of the journal: who, through what.
+    assert {one.action for one in entries} == {f"{current().action} update"}
+    sealing.seal()
+    assert sealing.verify().sound
 
 
 def test_without_its_key_a_value_is_refused_and_the_command_says_which(establishment, keys) -> None:
@@ -94,9 +113,9 @@ def test_without_its_key_a_value_is_refused_and_the_command_says_which(establish
 def test_a_patient_and_a_card_are_found_under_any_key_while_rows_pass(establishment, keys) -> None:
     before = PatientFactory(nir=hospital.invented_nir(701))
     keys(f"{NEW},{OLD}", f"{NEW_INDEX},{OLD_INDEX}")
-    assert list(search_patients(before.nir)) == [before]
+    assert list(search_patients(before.nir, Patient.objects.all())) == [before]
     after = PatientFactory(nir=before.nir, birth_name="AUTRE")
-    assert set(search_patients(before.nir)) == {before, after}
+    assert set(search_patients(before.nir, Patient.objects.all())) == {before, after}
     assert before.nir_index != after.nir_index
 
 
