@@ -47,7 +47,7 @@ def test_the_page_asks_nothing_of_another_host_and_breaks_no_policy(chromium, ad
     response = opened.goto(address)
     opened.wait_for_selector("#direct:has-text('Appel')")
     policy = {part.strip() for part in response.headers["content-security-policy"].split(";")}
-    assert {"default-src 'self'", "img-src 'self' data:"} <= policy
+    assert {"default-src 'none'", "script-src 'self'", "img-src 'self' data:"} <= policy
     assert "unsafe" not in response.headers["content-security-policy"]
     assert [url for url in asked if not url.startswith(address)] == [] and refused == []
     opened.close()

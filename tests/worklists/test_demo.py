@@ -47,6 +47,8 @@ class Demonstration:
             "PKI_DIR": str(simulator.pki.folder),
             "AMC_DIRECTORY_URL": simulator.directory_url,
             "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
+            # Every export of every list, one after another: nobody works so.
+            "EXPORT_RATE_PER_MINUTE": "100000",
         }
 
     def run(self, *arguments: str, status: int = 0) -> str:
