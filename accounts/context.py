@@ -24,6 +24,7 @@ _NAV = (
 _ELSEWHERE = {
     "home": "home",
     "journal": "journal",
+    "openings": "journal",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",

@@ -41,6 +41,8 @@ class Action(StrEnum):
     TEST_CONNECTION = "test_connection"
     MANAGE_ACCOUNTS = "manage_accounts"
     SEE_JOURNAL = "see_journal"
+    BREAK_GLASS = "break_glass"
+    PROTECT_DOSSIER = "protect_dossier"
 
 
 class Reach(StrEnum):
@@ -68,6 +70,7 @@ class Scope(models.TextChoices):
     WORKLISTS_READ = "worklists:read", "lire les listes de travail"
     DEBTORS_READ = "debtors:read", "lire les débiteurs et les associations"
     DEBTORS_WRITE = "debtors:write", "valider les associations"
+    PROTECTED = "protected", "voir aussi les dossiers protégés"
 
 
 class JournalKind(models.TextChoices):

@@ -42,4 +42,6 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.TEST_CONNECTION: _all(Reach.ESTABLISHMENT, Role.REFERENT),
     Action.MANAGE_ACCOUNTS: _all(Reach.ESTABLISHMENT, Role.ADMINISTRATOR),
     Action.SEE_JOURNAL: _all(Reach.ESTABLISHMENT, Role.AUDITOR),
+    Action.BREAK_GLASS: _all(Reach.SERVICES, *_WORKERS),
+    Action.PROTECT_DOSSIER: _all(Reach.SERVICES, Role.REFERENT),
 }

@@ -5,10 +5,13 @@ class AdmissionsConfig(AppConfig):
     name = "admissions"
     verbose_name = "Admissions"
     #: Models whose changes the database tells to the journal.
-    journaled = ("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage")
+    journaled = ("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage", "brokenglass")
 
     def ready(self) -> None:
+        from accounts.journal import guard
+        from admissions.services import glass
         from gap.rotation import register_index
 
         register_index("admissions.rotation.NIR_INDEX")
         register_index("admissions.rotation.CARD_MARKS")
+        guard(glass.may_open)

@@ -63,7 +63,7 @@ class ArrivalRow:
     birth_name: str
     first_names: str
     used_name: str
-    birth_date: date
+    birth_date: date | None
     born: str
     unit: str
     kind: str
@@ -91,7 +91,7 @@ VIEWS: Final[dict[str, Callable[[ArrivalRow], bool]]] = {
 _SHOWN: Final = (
     *("iep", "kind", "status", "planned_start_at", "planned_end_at", "started_at", "ended_at", "unit__name"),
     *("patient__ipp", "patient__identity_status", "patient__birth_name", "patient__first_names", "patient__used_name"),
-    *("patient__birth_date", "patient__sex"),
+    *("patient__birth_date", "patient__sex", "patient__protection"),
 )
 
 
@@ -145,7 +145,7 @@ def _row(
     hint: Missing | None,
     now: datetime,
 ) -> ArrivalRow:
-    patient = stay.patient
+    patient = stay.patient.listed
     admitted = stay.status != StayStatus.PREADMITTED
     late = now - stay.planned_start_at
     count = nights(stay)

@@ -16,6 +16,31 @@ class IdentityStatus(models.TextChoices):
     QUALIFIED = "QUAL", "identité qualifiée"
 
 
+class Protection(models.TextChoices):
+    """Why a dossier is opened with a reason only. Nobody: it is opened as any other."""
+
+    NONE = "", "aucune"
+    STAFF = "staff", "personne qui travaille ici"
+    EXPOSED = "exposed", "personne exposée"
+    ANONYMOUS = "anonymous", "anonymat demandé"
+    SECRET = "secret", "accouchement dans le secret"
+
+
+class GlassReason(models.TextChoices):
+    RECEPTION = "reception", "le patient est devant moi, ou arrive"
+    BILLING = "billing", "facturation ou recouvrement"
+    REQUEST = "request", "le patient ou son représentant le demande"
+    MISTAKE = "mistake", "correction d’une erreur signalée"
+    OTHER = "other", "autre raison"
+
+
+class Verdict(models.TextChoices):
+    """What who controls accesses thinks of an opening."""
+
+    JUSTIFIED = "justified", "justifié"
+    FOLLOWED = "followed", "à suivre"
+
+
 class StayKind(models.TextChoices):
     EXTERNAL = "external", "consultation, soins externes"
     DAY = "day", "hôpital de jour"

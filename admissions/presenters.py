@@ -68,6 +68,8 @@ class Banner:
     ipp: str
     iep: str
     alerts: list[Alert]
+    #: Why the dossier is protected; empty when it is not.
+    protection: str = ""
 
 
 _IDENTITY: Final = {
@@ -95,6 +97,7 @@ def banner(patient: Patient, stay: Stay | None = None) -> Banner:
         ipp=patient.ipp,
         iep=stay.iep if stay else "",
         alerts=homonym_alerts(patient),
+        protection=patient.get_protection_display() if patient.protection else "",
     )
 
 
@@ -104,6 +107,8 @@ def homonym_alerts(patient: Patient) -> list[Alert]:
     others = (
         Patient.objects.filter(name_tokens__token=token, birth_name=patient.birth_name)
         .filter(first_names__istartswith=patient.first_name)
+        # A protected dossier is not told of by the way.
+        .filter(protection="")
         .exclude(pk=patient.pk)
     )
     count = len(others.values_list("pk")[:10])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Exists, Expression, F, OuterRef, Q, QuerySet
@@ -64,18 +65,33 @@ def search_patients(text: str, among: QuerySet[Patient]) -> QuerySet[Patient]:
     variants = query_variants(names)
     if not variants and birth_date is None:
         return Patient.objects.none()
-    found = among
+    found = among.filter(Q(protection="") | _known_whole(variants, birth_date))
     if birth_date:
         found = found.filter(birth_date=birth_date)
     if variants:
-        condition = Q()
-        for variant in variants:
-            every = Q()
-            for token in variant:
-                every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
-            condition |= every
-        found = found.filter(condition)
+        found = found.filter(_named(variants, "startswith"))
     return found.order_by("birth_name", "first_names", "birth_date", "pk")
+
+
+def _named(variants: Iterable[Iterable[str]], how: str) -> Q:
+    """Every word of one of these ways of reading a name is a word of the patient's."""
+    condition = Q()
+    for variant in variants:
+        every = Q()
+        for token in variant:
+            every &= Q(Exists(PatientNameToken.objects.filter(**{"patient": OuterRef("pk"), f"token__{how}": token})))
+        condition |= every
+    return condition
+
+
+def _known_whole(variants: Sequence[Sequence[str]], birth_date: date | None) -> Q:
+    """A protected dossier answers to whoever has the person before them: whole words of the name, and the birth date.
+
+    Whoever types a name to see who is here learns nothing.
+    """
+    if not variants or birth_date is None:
+        return Q(pk__in=[])
+    return Q(birth_date=birth_date) & _named(variants, "exact")
 
 
 def likely_duplicates(
@@ -85,12 +101,7 @@ def likely_duplicates(
 
     Without a word to look for nor a NIR: nobody.
     """
-    condition = Q()
-    for variant in query_variants(birth_name):
-        every = Q()
-        for token in variant:
-            every &= Q(Exists(PatientNameToken.objects.filter(patient=OuterRef("pk"), token__startswith=token)))
-        condition |= every
+    condition = _named(query_variants(birth_name), "startswith")
     if nir:
         condition |= Q(nir_index__in=Patient.indexes_of_nir(nir))
     # An empty condition would be true of everybody.

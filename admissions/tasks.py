@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from admissions import events
+from admissions.services import glass
 
 
 @shared_task
@@ -11,3 +12,8 @@ def deliver_event(event_id: int) -> None:
 @shared_task
 def sweep_events() -> None:
     events.sweep()
+
+
+@shared_task
+def tell_broken_glass(broken_id: int) -> None:
+    glass.tell(broken_id)

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from admissions.views import admission, arrivals, cards, patients, presence, search, stays
+from admissions.views import admission, arrivals, cards, glass, patients, presence, search, stays
 
 app_name = "admissions"
 
@@ -19,6 +19,8 @@ urlpatterns = [
     path("patients/<str:ipp>/", patients.patient, name="patient"),
     path("patients/<str:ipp>/identite/", patients.identity, name="identity"),
     path("patients/<str:ipp>/identite/piece/", patients.identity_check, name="identity-check"),
+    path("patients/<str:ipp>/ouvrir/", glass.open_protected, name="open-protected"),
+    path("patients/<str:ipp>/protection/", glass.protect, name="protect"),
     path("patients/<str:ipp>/sejour/", admission.new_stay, name="new-stay"),
     path(_STAY, stays.stay, name="stay"),
     path(f"{_STAY}admission/", admission.admission, name="admission"),

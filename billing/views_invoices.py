@@ -67,11 +67,11 @@ def invoices(request: HttpRequest) -> HttpResponseBase:
 
 
 def _file_line(invoice: Any) -> list[Any]:
-    patient = invoice.stay.patient
+    patient = invoice.stay.patient.listed
     return [
         invoice.number,
         invoice.created_at,
-        f"{patient.birth_name} {patient.first_name}",
+        f"{patient.birth_name} {patient.first_name}".strip(),
         invoice.stay.iep,
         str(invoice.get_payer_display()),
         invoice.debtor.name if invoice.debtor else "",
@@ -174,7 +174,8 @@ def _invoice(request: HttpRequest, number: str) -> Invoice:
         "stay__patient", "stay__unit", "debtor", "engagement", "bill", "replaces", "corrected_by"
     )
     found: Invoice = get_object_or_404(related, number=number)
-    journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id)
+    protected = bool(found.stay.patient.protection)
+    journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id, protected=protected)
     return found
 
 

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "gap.middleware.CalmScreens",
+    "admissions.middleware.Glass",
 ]
 
 # django-cotton and template-partials both want to wrap the loaders, and silently undo each other when they configure
@@ -159,6 +160,8 @@ SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 # Of one person: opening one more ends the oldest.
 SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
+# How long a protected dossier stays open to whoever said why.
+GLASS_S = env.int("GLASS_S", default=4 * 3600)
 # « required »: everybody proves themselves twice. « offered »: whoever has set up a telephone does.
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="required" if PRODUCTION else "offered")
 SESSION_COOKIE_HTTPONLY = True

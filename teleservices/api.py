@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts import journal
 from accounts.enums import Scope
-from admissions.api.base import HospitalViewSet
+from admissions.api.base import HospitalViewSet, unprotected
 from gap.api.filters import DayFilter, NumberFilter
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family, Lane
 from teleservices.models import OPERATIONS, TeleserviceAttempt, TeleserviceCall
@@ -92,7 +92,9 @@ class CallViewSet(HospitalViewSet):
 
     def get_queryset(self) -> QuerySet[TeleserviceCall]:
         return (
-            TeleserviceCall.objects.filter(stay__establishment=self.client.establishment_id)
+            TeleserviceCall.objects.filter(
+                unprotected(self.client, "stay__patient__"), stay__establishment=self.client.establishment_id
+            )
             .select_related("stay", "debtor")
             .order_by("-planned_at", "-pk")
         )
@@ -110,5 +112,5 @@ class CallViewSet(HospitalViewSet):
         call: TeleserviceCall = get_object_or_404(
             calls.prefetch_related(Prefetch("attempts", attempts)), message_id=message_id
         )
-        journal.read(patient_id=call.stay.patient_id, stay_id=call.stay_id)
+        journal.read(patient_id=call.stay.patient_id, stay_id=call.stay_id, protected=False)
         return Response(CallDetail(call).data)

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from admissions.enums import CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.enums import CoverageKind, EventKind, Protection, RightsStatus, StayStatus
 from admissions.events import wake
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
@@ -34,6 +35,8 @@ _RIGHTS_EVENTS = {
     EventKind.ANOMALY_SOLVED,
     EventKind.PERIMETER_CHANGED,
 }
+#: Why a call of such a stay was cancelled.
+NOT_TOLD = "kept_secret"
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
 _OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED, EventKind.PERIMETER_CHANGED}
 # Events after which what was asked of a payer is no longer what would be asked now.
@@ -44,7 +47,8 @@ _REARMING = _NEW_FACTS | {EventKind.RIGHTS_ASKED_AGAIN}
 
 def plan_calls(event: AdmissionEvent) -> None:
     """Consumer of the events: plan what this one calls for, cancel what it makes pointless."""
-    stay = Stay.objects.select_for_update().get(pk=event.stay_id)
+    rows = Stay.objects.select_for_update(of=("self",)).annotate(protection=F("patient__protection"))
+    stay = rows.get(pk=event.stay_id)
     if event.kind == EventKind.STAY_CANCELLED:
         cancel_unsent(stay, "stay_cancelled")
         return
@@ -52,6 +56,9 @@ def plan_calls(event: AdmissionEvent) -> None:
         return
     if event.kind == EventKind.PATIENT_CORRECTED and "identity" in event.detail:
         return  # a document was seen and no trait has changed: the payers would be asked the same thing
+    if stay.protection == Protection.SECRET:
+        cancel_unsent(stay, NOT_TOLD)
+        return  # nobody is told of a birth kept secret (CASF, art. L. 222-6)
     _drop_replaced_coverages(stay)
     freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):

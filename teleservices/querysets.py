@@ -30,7 +30,7 @@ _NEEDED: dict[str, tuple[type[Model], str]] = {
         "iep patient establishment kind domain status unit planned_start_at planned_end_at started_at ended_at"
         " prescription_date",
     ),
-    "stay__patient__": (Patient, "nir birth_name used_name first_names birth_date birth_rank"),
+    "stay__patient__": (Patient, "nir birth_name used_name first_names birth_date birth_rank protection"),
     "stay__establishment__": (Establishment, "finess_legal finess_site"),
     "coverage__": (Coverage, "patient debtor kind convention csr member_number active"),
     "coverage__debtor__": (Debtor, "amc_number"),

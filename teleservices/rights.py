@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, Protection, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date, latest_rights
 from admissions.services.coverage import apply_rights, rights_undetermined
@@ -104,6 +104,8 @@ def must_be_askable(call: TeleserviceCall) -> None:
     """Raises NothingToAsk when an event has made the question pointless since it was planned."""
     if call.stay.status == StayStatus.CANCELLED:
         raise NothingToAsk("stay_cancelled")
+    if call.stay.patient.protection == Protection.SECRET:
+        raise NothingToAsk("kept_secret")
     if not call.coverage.active:
         raise NothingToAsk("coverage_replaced")
 

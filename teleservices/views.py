@@ -55,7 +55,7 @@ def _stay(request: HttpRequest, iep: str) -> Stay:
         seen(request.sight),  # type: ignore[attr-defined]
         iep=iep,
     )
-    journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+    journal.read(patient_id=stay.patient_id, stay_id=stay.pk, protected=bool(stay.patient.protection))
     return stay
 
 

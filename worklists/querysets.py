@@ -143,7 +143,10 @@ def code_and_label(path: str) -> Coalesce:
 
 def named(prefix: str) -> list[str]:
     """What a line shows of a patient and nothing more: the rest, encrypted for the most part, is not read."""
-    return [f"{prefix}__{name}" for name in ("birth_name", "first_names", "used_name", "sex", "birth_date")]
+    return [
+        f"{prefix}__{name}"
+        for name in ("birth_name", "first_names", "used_name", "sex", "birth_date", "protection", "ipp")
+    ]
 
 
 def with_amount_at_stake(calls: QuerySet[Any], stay: str = "stay") -> QuerySet[Any]:

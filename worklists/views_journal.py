@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import needs
 from accounts.enums import Action, JournalKind
 from admissions.querysets import patients_of
+from admissions.services import glass
 from gap.lists import page_number, page_of
 from worklists import access_list
 from worklists.forms_journal import JournalForm
@@ -39,6 +40,7 @@ def journal(request: HttpRequest) -> HttpResponse:
         "page": page,
         "lines": lines_of(page.object_list),
         "query": query.urlencode(),
+        "openings": glass.to_review(user.establishment.pk),
         "person": patients_of(user.establishment).filter(ipp=asked.ipp).first() if asked.ipp else None,
     }
     return render(request, "worklists/journal.html", context, status=200 if form.is_valid() else 422)

@@ -5,6 +5,6 @@ told by the database itself. `sealing`: the chain that shows an edit, a deletion
 """
 
 from accounts.journal.unit import Unit, current, working
-from accounts.journal.writing import done, listed, read
+from accounts.journal.writing import Guarded, done, guard, listed, read
 
-__all__ = ["Unit", "current", "done", "listed", "read", "working"]
+__all__ = ["Guarded", "Unit", "current", "done", "guard", "listed", "read", "working"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from redis.exceptions import RedisError
 
@@ -23,9 +24,36 @@ _PARTS_FOR_S: Final = 600
 _ROW: Final = f"({', '.join(['%s'] * len(_COLUMNS))})"
 
 
-def read(*, patient_id: int | None = None, stay_id: int | None = None, kind: str = JournalKind.READ) -> None:
-    """This dossier was seen in the unit under way. Seen twice in one unit, it is one entry; a stay brings its patient."""
-    unit = current()
+class Guarded(PermissionDenied):
+    """This dossier is protected, and whoever asks has not said why they open it. `patient_id`: whose it is."""
+
+    def __init__(self, patient_id: int) -> None:
+        super().__init__()
+        self.patient_id = patient_id
+
+
+def _nobody(_unit: Unit, _patient_id: int) -> bool:
+    return False
+
+
+#: Who may open a protected dossier now: told by the app that knows patients. Until it speaks, nobody.
+_may_open: Callable[[Unit, int], bool] = _nobody
+
+
+def guard(may_open: Callable[[Unit, int], bool]) -> None:
+    """`may_open` says whether a unit may open the protected dossier of this patient."""
+    global _may_open
+    _may_open = may_open
+
+
+def read(*, patient_id: int, stay_id: int | None = None, protected: bool) -> None:
+    """This dossier was seen in the unit under way. Seen twice in one unit, it is one entry; a stay brings its patient.
+
+    Raises Guarded when it is protected and was not opened: called before anything is done with it.
+    """
+    unit, kind = current(), JournalKind.READ
+    if protected and not _may_open(unit, patient_id):
+        raise Guarded(patient_id)
     for seen in unit.seen:
         if seen.kind == kind and seen.patient_id == patient_id and stay_id in (None, seen.stay_id):
             return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import ValidationError
 
 from accounts import journal
 from accounts.api import ClientViewSet
+from accounts.enums import Scope
 from accounts.models import ApiClient
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
@@ -37,13 +38,21 @@ def _conflict(error: Conflict) -> Problem:
     return conflict_problem()
 
 
+def unprotected(client: ApiClient, patient: str = "") -> Q:
+    """The rows that this client may see whose `patient` (`""`, `"stay__patient__"`…) is protected or not.
+
+    Nobody asks a program why: it has the scope `protected`, or those dossiers do not exist for it.
+    """
+    return Q() if Scope.PROTECTED in client.scopes else Q(**{f"{patient}protection": ""})
+
+
 def visible_patients(client: ApiClient) -> QuerySet[Patient]:
     """Identities of the client's hospital."""
-    return patients_of(client.establishment)
+    return patients_of(client.establishment).filter(unprotected(client))
 
 
 def visible_stays(client: ApiClient) -> QuerySet[Stay]:
-    return Stay.objects.filter(establishment=client.establishment_id)
+    return Stay.objects.filter(unprotected(client, "patient__"), establishment=client.establishment_id)
 
 
 class HospitalViewSet(ClientViewSet):
@@ -56,13 +65,13 @@ class HospitalViewSet(ClientViewSet):
     def find_patient(self, ipp: str) -> Patient:
         """Raises Http404."""
         patient: Patient = get_object_or_404(visible_patients(self.client), ipp=ipp)
-        journal.read(patient_id=patient.pk)
+        journal.read(patient_id=patient.pk, protected=False)  # found: this client may see it
         return patient
 
     def find_stay(self, iep: str) -> Stay:
         """Raises Http404."""
         stay: Stay = get_object_or_404(visible_stays(self.client), iep=iep)
-        journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+        journal.read(patient_id=stay.patient_id, stay_id=stay.pk, protected=False)
         return stay
 
     def find_unit(self, code: str) -> Unit:

@@ -1,10 +1,12 @@
 from admissions.models.coverage import Card, Coverage, Rights
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.patients import Patient, PatientNameToken
+from admissions.models.protection import BrokenGlass
 from admissions.models.stays import Movement, ParticularRequest, Stay, Unit
 
 __all__ = [
     "AdmissionEvent",
+    "BrokenGlass",
     "Card",
     "Coverage",
     "EventDelivery",

@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import ApiClient, Establishment
-from admissions.enums import IdentityStatus, Sex
+from admissions.enums import IdentityStatus, Protection, Sex
+from admissions.masked import Masked
 from gap.crypto import blind_index, blind_indexes
 from gap.fields import EncryptedTextField
 
@@ -31,6 +32,9 @@ class Patient(models.Model):
     birth_rank = models.PositiveSmallIntegerField("rang de naissance", default=1)
     identity_status = models.CharField(
         "statut de l’identité", max_length=5, choices=IdentityStatus.choices, default=IdentityStatus.PROVISIONAL
+    )
+    protection = models.CharField(
+        "protection", max_length=10, choices=Protection.choices, blank=True, default="", db_default=""
     )
     phone = models.CharField("téléphone", max_length=20, blank=True)
     email = models.EmailField("courriel", blank=True)
@@ -53,6 +57,7 @@ class Patient(models.Model):
                 name="nir_is_indexed",
             ),
             models.CheckConstraint(condition=Q(sex__in=Sex.values), name="sex_is_known"),
+            models.CheckConstraint(condition=Q(protection__in=Protection.values), name="protection_is_known"),
             models.CheckConstraint(condition=~Q(birth_name="") & ~Q(first_names=""), name="patient_is_named"),
         ]
         indexes = [models.Index(fields=["birth_date", "birth_name"], name="patient_birth")]
@@ -70,6 +75,11 @@ class Patient(models.Model):
     def indexes_of_nir(nir: str) -> list[str]:
         """Those to look for: under every key of the ring, while rows pass from one to another."""
         return blind_indexes(nir, "patient.nir")
+
+    @property
+    def listed(self) -> Patient | Masked:
+        """Who stands on a line of a list: nobody that can be told, when the dossier is protected."""
+        return Masked(self.ipp) if self.protection else self
 
     @property
     def first_name(self) -> str:

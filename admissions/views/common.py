@@ -36,16 +36,16 @@ def own_patients(request: HttpRequest) -> QuerySet[Patient]:
 
 
 def stay_or_404(request: HttpRequest, iep: str) -> Stay:
-    """This stay, which the journal says was seen. Raises Http404."""
+    """This stay, which the journal says was seen. Raises Http404; Guarded when its dossier is protected."""
     stay: Stay = get_object_or_404(own_stays(request), iep=iep)
-    journal.read(patient_id=stay.patient_id, stay_id=stay.pk)
+    journal.read(patient_id=stay.patient_id, stay_id=stay.pk, protected=bool(stay.patient.protection))
     return stay
 
 
 def patient_or_404(request: HttpRequest, ipp: str) -> Patient:
-    """This person, whom the journal says was seen. Raises Http404."""
+    """This person, whom the journal says was seen. Raises Http404; Guarded when the dossier is protected."""
     patient: Patient = get_object_or_404(own_patients(request), ipp=ipp)
-    journal.read(patient_id=patient.pk)
+    journal.read(patient_id=patient.pk, protected=bool(patient.protection))
     return patient
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import needs
 from accounts.enums import Action
-from admissions.enums import Sex
+from admissions.enums import Protection, Sex
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.forms import IdentityForm
@@ -54,6 +54,8 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
         "cards": Card.objects.filter(patient=person).select_related("read_by")[:20],
         "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
         "may_edit": request.user.may(Action.EDIT_PATIENT),  # type: ignore[union-attr]
+        "may_protect": request.user.may(Action.PROTECT_DOSSIER),  # type: ignore[union-attr]
+        "protections": Protection.choices,
         "checkable": person.identity_status in ("PROV", "RECUP"),
     }
 
@@ -164,7 +166,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "form": form,
         "key": key,
         "walk_in": walk_in,
-        "candidates": [banner(person) for person in candidates],
+        "candidates": [person.listed if person.protection else banner(person) for person in candidates],
         "warnings": warnings,
     }
     return draw(request, "admissions/new.html", context, status=status)

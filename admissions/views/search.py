@@ -32,7 +32,7 @@ class Found:
     birth_name: str
     first_names: str
     used_name: str
-    birth_date: date
+    birth_date: date | None
     sex: str
     stays: list[StayRow] = field(default_factory=list)
 
@@ -76,11 +76,11 @@ def _found(request: HttpRequest, patients: list[Patient]) -> list[Found]:
         Found(
             ipp=patient.ipp,
             url=reverse("admissions:patient", args=[patient.ipp]),
-            birth_name=patient.birth_name,
-            first_names=patient.first_names,
-            used_name=patient.used_name,
-            birth_date=patient.birth_date,
-            sex=patient.get_sex_display(),
+            birth_name=patient.listed.birth_name,
+            first_names=patient.listed.first_names,
+            used_name=patient.listed.used_name,
+            birth_date=patient.listed.birth_date,
+            sex=patient.listed.get_sex_display(),
             stays=[stay_row(stay) for stay in stays.get(patient.pk, [])],
         )
         for patient in patients

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts import journal
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
-from admissions.api.base import HospitalViewSet
+from admissions.api.base import HospitalViewSet, unprotected
 from admissions.api.stay_bodies import Nothing, Sentence
 from admissions.errors import Refused
 from admissions.events import Actor
@@ -143,13 +143,15 @@ class InvoiceViewSet(HospitalViewSet):
     queryset = Invoice.objects.none()
 
     def get_queryset(self) -> QuerySet[Invoice]:
-        found = Invoice.objects.filter(stay__establishment=self.client.establishment_id)
+        found = Invoice.objects.filter(
+            unprotected(self.client, "stay__patient__"), stay__establishment=self.client.establishment_id
+        )
         return found.select_related("stay", "debtor").order_by("-created_at", "-pk")
 
     def find(self, number: str) -> Invoice:
         """Raises Http404."""
         found: Invoice = get_object_or_404(self.get_queryset(), number=number)
-        journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id)
+        journal.read(patient_id=found.stay.patient_id, stay_id=found.stay_id, protected=False)
         return found
 
     def full(self, number: str) -> dict[str, object]:
@@ -158,7 +160,7 @@ class InvoiceViewSet(HospitalViewSet):
             "payments", Payment.objects.select_related("created_by", "client").order_by("received_on", "pk")
         )
         invoice: Invoice = get_object_or_404(found.prefetch_related("lines", payments), number=number)
-        journal.read(patient_id=invoice.stay.patient_id, stay_id=invoice.stay_id)
+        journal.read(patient_id=invoice.stay.patient_id, stay_id=invoice.stay_id, protected=False)
         return dict(InvoiceDetail(invoice).data)
 
     @extend_schema(tags=TAGS, summary="Chercher des factures", responses=InvoiceSummary(many=True))

@@ -66,6 +66,7 @@ def world() -> SimpleNamespace:
         record=scene.a_record(),
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         anomaly=scene.an_anomaly(),
+        opening=scene.an_opening(),
         connection_test=scene.a_connection_test(),
     )
 
@@ -90,6 +91,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "worklists:withdraw-certificate": 1,
         "worklists:distrust-authority": 1,
         "worklists:anomaly": world.anomaly.pk,
+        "worklists:review-opening": world.opening.pk,
         "worklists:anomaly-evidence": world.anomaly.pk,
         "worklists:connection-test": world.connection_test.pk,
         "worklists:stop-connection-test": world.connection_test.pk,

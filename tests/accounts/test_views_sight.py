@@ -34,6 +34,7 @@ THEIR_OWN = {
     "billing:exchange-record",
     "billing:exchange-match",
     "worklists:anomaly",
+    "worklists:review-opening",
     "worklists:anomaly-evidence",
     "worklists:connection-test",
     "worklists:stop-connection-test",

@@ -12,8 +12,9 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from admissions.enums import EventKind, RightsStatus, StayKind, StayStatus
-from admissions.models import AdmissionEvent, Coverage, EventDelivery, Rights, Stay
+from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Rights, Stay
 from billing.enums import (
     EngagementStatus,
     FileDirection,
@@ -164,6 +165,17 @@ def an_anomaly(state: str = AnomalyState.TO_REPORT, **fields: Any) -> Anomaly:
         anomaly.state, anomaly.recipient, anomaly.reference = state, "amc", "INC-4411"
         anomaly.save()
     return anomaly
+
+
+def an_opening(stay: Stay | None = None, **fields: Any) -> BrokenGlass:
+    """A protected dossier that a colleague opened ten minutes ago, and that nobody has reviewed."""
+    stay = stay or a_stay()
+    colleague = User.objects.create_user(f"ouvre-{next(_numbers)}", establishment=stay.establishment)
+    opened: dict[str, Any] = {
+        "user": colleague, "patient": stay.patient, "establishment": stay.establishment, "protection": "exposed",
+        "reason": "reception", "at": ago(minutes=10), "until": timezone.now() + timedelta(hours=3),
+    }  # fmt: skip
+    return BrokenGlass.objects.create(**opened | fields)
 
 
 def a_connection_test(stay: Stay | None = None, **fields: Any) -> ConnectionTest:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet
 
 from accounts.enums import Action, Role
+from admissions.masked import listed_name
 from teleservices.enums import Disposition
 from teleservices.models import TeleserviceCall
 from teleservices.sentences import RETRIED
@@ -42,7 +43,7 @@ def _finish(calls: list[Any]) -> None:
 
 
 def _patient(call: Any) -> str:
-    return f"{call.stay.patient.birth_name} {call.stay.patient.first_name}"
+    return listed_name(call.stay.patient)
 
 
 CALLS = Kind(

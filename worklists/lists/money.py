@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import DecimalField, ExpressionWrapper, F, QuerySet
 
 from accounts.enums import Action, Role
+from admissions.masked import listed_name
 from billing.enums import Payer
 from billing.models import ExchangeFile, ExchangeRecord, Invoice
 from worklists import querysets
@@ -41,7 +42,7 @@ INVOICES = Kind(
     rows="worklists/invoice.html",
     columns=(
         Column("Facture", lambda invoice: invoice.number, "numero"),
-        Column("Patient", lambda invoice: f"{invoice.stay.patient.birth_name} {invoice.stay.patient.first_name}"),
+        Column("Patient", lambda invoice: listed_name(invoice.stay.patient)),
         Column("IEP", lambda invoice: invoice.stay.iep),
         Column("Payeur", _payer, "organisme"),
         Column("Ce qui s’est passé", _reason),

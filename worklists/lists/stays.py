@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.enums import Action, Role
 from admissions.enums import CoverageKind
+from admissions.masked import listed_name
 from admissions.models import Coverage, Stay
 from teleservices.enums import CallStatus
 from teleservices.models import TeleserviceCall
@@ -38,7 +39,7 @@ def _adorn(stays: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _patient(stay: Any) -> str:
-    return f"{stay.patient.birth_name} {stay.patient.first_name}"
+    return listed_name(stay.patient)
 
 
 def _reason(stay: Any) -> str:
