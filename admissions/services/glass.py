@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from django.conf import settings
 from django.core.mail import mail_admins
 from django.db import transaction
@@ -20,8 +19,6 @@ from admissions.errors import Conflict, Refused
 from admissions.events import Actor, record_event, wake
 from admissions.models import BrokenGlass, Patient
 from gap.locks import hold_for_transaction
-
-log = structlog.get_logger(__name__)
 
 _UNDER_WAY = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
 
@@ -73,8 +70,6 @@ def break_glass(patient: Patient, user: User, reason: str, words: str) -> Broken
     done(
         JournalKind.GLASS, patient_id=patient.pk, object_type="admissions_brokenglass", object_id=broken.pk, reason=said
     )
-    # Whoever watches the logs is told at once; nobody is named there.
-    log.warning("glass_broken", broken=broken.pk, user=user.pk, protection=patient.protection)
     return broken
 
 

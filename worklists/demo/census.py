@@ -11,6 +11,7 @@ from accounts.enums import Role
 from accounts.models import Establishment, RoleAssignment
 from admissions.enums import CoverageKind, CoverageSource, Domain, IdentityStatus, RightsStatus, StayKind, StayStatus
 from admissions.models import Coverage, Patient, Rights, Stay
+from admissions.services import glass
 from billing.enums import EngagementStatus, FileStatus, InvoiceStatus, Payer, PaymentMeans, RecordStatus
 from billing.models import Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
 from debtors.enums import AssociationStatus
@@ -99,6 +100,8 @@ def take(establishment: Establishment, size: int) -> Census:
         missing.append(f"{kept} certificats en service, au lieu de {len(CertificateUse)}")
     if not ConnectionTest.objects.filter(establishment=establishment, state=HandshakeState.SUCCEEDED).exists():
         missing.append("aucun test d’accrochage réussi")
+    if not glass.to_review(establishment.pk):
+        missing.append("aucun dossier protégé ouvert")
     alone = codes.share(establishment.pk).percent or 0
     if size >= FULL_SIZE and alone < ALONE_PERCENT:
         missing.append(f"{alone:.1f} % des dossiers se passent de tous, au lieu de {ALONE_PERCENT} %")
