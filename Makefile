@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := PYTHONPATH=.tools $(PYTHON) -m uv
 RUN := .venv/bin/python
 
-.PHONY: audit advisories sbom fuzz test-browser demo demo-reset test journey bench soak quality lock vendor clean install
+.PHONY: security audit advisories sbom fuzz test-browser demo demo-reset test journey bench soak quality lock vendor clean install
 
 install: .venv/.installed
 
@@ -34,6 +34,9 @@ journey: install ## From a scanned card to a paid invoice, without a browser
 
 bench: install ## Ratios, printed and written to bench/results/
 	@$(RUN) -m gap.supervisor --var .var/bench with --scratch -- $(RUN) -m bench
+
+security: install ## Everything that holds the promises of docs/security.md, as one table
+	@$(RUN) -m gap.supervisor --var .var/security with --scratch -- $(RUN) -m bench.security
 
 soak: install ## The engine under random faults for some minutes, then what both sides remember is compared
 	@GAP_VAR_DIR=.var $(RUN) -m bench.soak

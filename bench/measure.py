@@ -123,8 +123,13 @@ _HEADINGS = ("mesure", "n", "médiane", "p95", "rapport", "but", "verdict", "con
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as aligned text, for a terminal."""
-    lines = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEADINGS))]
+    return aligned(_HEADINGS, [_cells(row) for row in rows])
+
+
+def aligned(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Any table as aligned text."""
+    lines = [tuple(headings), *map(tuple, cells)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(headings))]
     lines.insert(1, tuple("─" * width for width in widths))
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 

@@ -119,6 +119,12 @@ def api(establishment: Establishment) -> Callable[..., Client]:
 
 
 @pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+    """Keeps a figure for the table of `make security`; those of one name are added up."""
+    return lambda what, much: record_property("security", (what, much))
+
+
+@pytest.fixture
 def shared() -> Path:
     """The field's reference files beside the checkout. A test that needs them is skipped where they are not."""
     if not SHARED.is_dir():

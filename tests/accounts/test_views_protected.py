@@ -45,11 +45,12 @@ def pages(client: Client, world: SimpleNamespace) -> dict[str, tuple[int, str]]:
     return answers
 
 
-def test_no_page_names_anybody(everybody, world) -> None:
+def test_no_page_names_anybody(everybody, world, measured) -> None:
     shown = pages(everybody, world)
     assert sum(status == 200 for status, _ in shown.values()) > 40
     said = [f"{name} : {trait}" for name, (_, text) in shown.items() for trait in traits(world) if trait in text]
     assert said == []
+    measured("pages où nul dossier protégé n’est nommé", len(shown))
 
 
 def test_without_protection_the_same_walk_finds_them(everybody, world) -> None:

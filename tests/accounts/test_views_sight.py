@@ -153,9 +153,10 @@ def test_the_table_says_how_far_each_action_reaches_for_each_of_its_roles() -> N
     assert {reach for action in dossiers for reach in PERMISSIONS[action].values()} == {Reach.SERVICES}
 
 
-def test_somebody_of_another_hospital_finds_nothing(of_all_trades, other_hospital, world) -> None:
+def test_somebody_of_another_hospital_finds_nothing(of_all_trades, other_hospital, world, measured) -> None:
     client = of_all_trades(other_hospital)
     assert wrong(client, NAMING, world) == {}
+    measured("adresses d’un autre hôpital", 2 * len(NAMING))
 
 
 def test_no_screen_says_anything_to_somebody_of_another_hospital(of_all_trades, other_hospital, world) -> None:

@@ -30,7 +30,7 @@ def strict(person):
     return make
 
 
-def test_every_unsafe_verb_of_every_screen_is_refused_without_the_token(strict, world) -> None:
+def test_every_unsafe_verb_of_every_screen_is_refused_without_the_token(strict, world, measured) -> None:
     clients: dict[Role, Client] = {}
     wrong = {}
     for name, pattern in GUARDED:
@@ -42,6 +42,7 @@ def test_every_unsafe_verb_of_every_screen_is_refused_without_the_token(strict, 
                 wrong[f"{verb} {name}"] = response.status_code
     assert wrong == {}
     assert len(GUARDED) > 60
+    measured("envois sans jeton CSRF refusés", len(GUARDED) * len(VERBS))
 
 
 def test_signing_in_and_out_ask_for_it_too() -> None:

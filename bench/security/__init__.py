@@ -1,0 +1,1 @@
+"""`make security`: everything that holds the promises of docs/security.md, run together, as one table."""

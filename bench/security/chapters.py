@@ -1,0 +1,58 @@
+"""Which tests hold which promise. A test of the suite checks that the documents and this table name the same files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Chapter → files of tests (or folders), from the root.
+CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
+    "Qui voit quoi": (
+        "tests/accounts/test_views_roles.py",
+        "tests/accounts/test_views_sight.py",
+        "tests/api/test_scopes.py",
+    ),
+    "Dossiers protégés": (
+        "tests/accounts/test_views_protected.py",
+        "tests/admissions/test_glass.py",
+    ),
+    "Qui se connecte": (
+        "tests/accounts/test_second_factor.py",
+        "tests/accounts/test_sessions.py",
+        "tests/accounts/test_views_sign_in.py",
+    ),
+    "Journal": (
+        "tests/accounts/test_journal.py",
+        "tests/accounts/test_journal_sealing.py",
+        "tests/worklists/test_views_journal.py",
+    ),
+    "Données": (
+        "tests/gap/test_at_rest.py",
+        "tests/gap/test_sealed_files.py",
+        "tests/gap/test_rotation.py",
+        "tests/gap/test_leaks.py",
+        "tests/teleservices/test_retention.py",
+        "tests/worklists/test_training_copy.py",
+    ),
+    "Surface": (
+        "tests/gap/test_headers.py",
+        "tests/gap/test_csrf.py",
+        "tests/gap/test_exports.py",
+        "tests/gap/test_rates.py",
+        "tests/gap/test_errors.py",
+        "tests/gap/test_containers.py",
+        "tests/teleservices/test_hostile_xml.py",
+        "tests/teleservices/test_addresses.py",
+        "tests/supply/test_supply.py",
+        "tests/browser/test_leaving.py",
+    ),
+    "Entrées mauvaises": (
+        "tests/gap/test_fuzz.py",
+        "tests/api/test_schema_fuzz.py",
+        "tests/api/test_bad_input.py",
+    ),
+}
+
+
+def chapter_of(path: str) -> str | None:
+    """The chapter of a test file, None for a file that holds no promise of security."""
+    return next((name for name, files in CHAPTERS.items() if any(path.startswith(file) for file in files)), None)
