@@ -19,12 +19,14 @@ _NAV = (
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
     ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
     ("Journal", "worklists:journal", Action.SEE_JOURNAL, "journal"),
+    ("Sécurité", "worklists:security", Action.SEE_SECURITY, "security"),
 )
 # Pages that belong to another part than their namespace.
 _ELSEWHERE = {
     "home": "home",
     "journal": "journal",
     "openings": "journal",
+    "security": "security",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",

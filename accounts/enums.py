@@ -43,6 +43,7 @@ class Action(StrEnum):
     SEE_JOURNAL = "see_journal"
     BREAK_GLASS = "break_glass"
     PROTECT_DOSSIER = "protect_dossier"
+    SEE_SECURITY = "see_security"
 
 
 class Reach(StrEnum):
@@ -71,6 +72,16 @@ class Scope(models.TextChoices):
     DEBTORS_READ = "debtors:read", "lire les débiteurs et les associations"
     DEBTORS_WRITE = "debtors:write", "valider les associations"
     PROTECTED = "protected", "voir aussi les dossiers protégés"
+
+
+class Controlled(models.TextChoices):
+    """What an installation looks at of itself."""
+
+    JOURNAL = "journal", "journal relu en entier"
+    BACKUP = "backup", "sauvegarde"
+    RESTORE = "restore", "restauration essayée"
+    PURGE = "purge", "effacement de ce qui a assez duré"
+    KEYS = "keys", "passage aux clés en cours"
 
 
 class JournalKind(models.TextChoices):

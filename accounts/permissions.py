@@ -42,6 +42,7 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.TEST_CONNECTION: _all(Reach.ESTABLISHMENT, Role.REFERENT),
     Action.MANAGE_ACCOUNTS: _all(Reach.ESTABLISHMENT, Role.ADMINISTRATOR),
     Action.SEE_JOURNAL: _all(Reach.ESTABLISHMENT, Role.AUDITOR),
+    Action.SEE_SECURITY: _all(Reach.INSTALLATION, Role.ADMINISTRATOR, Role.AUDITOR),
     Action.BREAK_GLASS: _all(Reach.SERVICES, *_WORKERS),
     Action.PROTECT_DOSSIER: _all(Reach.SERVICES, Role.REFERENT),
 }

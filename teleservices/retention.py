@@ -16,6 +16,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import controls
+from accounts.enums import Controlled
 from accounts.models import IdempotentReply, Session
 from admissions.models import Card
 from teleservices.enums import CallStatus, Kept
@@ -60,6 +62,8 @@ def purge(told: Told, *, batch: int = BATCH, most: int = _TURN) -> dict[str, int
             count += erased
             told(name, erased)
         done[name] = count
+    said = [f"{Kept(name).label}\u00a0: {count}" for name, count in done.items() if count]
+    controls.note(Controlled.PURGE, sound=True, sentence=" ; ".join(said) or "Rien n’avait assez duré.")
     return done
 
 

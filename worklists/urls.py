@@ -14,6 +14,7 @@ from worklists import (
     views_journal,
     views_perimeter,
     views_rules,
+    views_security,
     views_supervision,
 )
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("supervision/maintenances/", views_supervision.announce, name="announce-maintenance"),
     path("supervision/maintenances/<int:pk>/fin/", views_supervision.end_maintenance, name="end-maintenance"),
     path("supervision/canaux/<int:pk>/essai/", views_supervision.try_now, name="try-channel"),
+    path("securite/", views_security.report, name="security"),
     path("journal/", views_journal.journal, name="journal"),
     path("journal/ouvertures/", views_glass.openings, name="openings"),
     path("journal/ouvertures/<int:pk>/avis/", views_glass.review_opening, name="review-opening"),

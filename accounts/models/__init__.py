@@ -1,3 +1,4 @@
+from accounts.models.controls import Control
 from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
 from accounts.models.programs import ApiClient, IdempotentReply
@@ -5,6 +6,7 @@ from accounts.models.signing_in import RecoveryCode, SecondFactor, Session, Trie
 
 __all__ = [
     "ApiClient",
+    "Control",
     "Establishment",
     "IdempotentReply",
     "JournalEntry",

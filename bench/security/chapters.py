@@ -24,6 +24,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_journal.py",
         "tests/accounts/test_journal_sealing.py",
         "tests/worklists/test_views_journal.py",
+        "tests/worklists/test_views_security.py",
     ),
     "Données": (
         "tests/gap/test_at_rest.py",

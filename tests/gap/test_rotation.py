@@ -90,7 +90,7 @@ def test_each_row_that_passes_is_in_the_journal_which_nothing_changes(establishm
     sealing.seal()
     keys(f"{NEW},{OLD}", f"{NEW_INDEX},{OLD_INDEX}")
     rotate()
-    entries = JournalEntry.objects.order_by("pk")[before:]
+    entries = JournalEntry.objects.exclude(object_type="accounts_control").order_by("pk")[before:]
     assert {(one.object_type, one.object_id, *one.detail) for one in entries} == {
         ("admissions_patient", patient.pk, "nir"),
         ("admissions_patient", patient.pk, "nir_index"),

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import controls
+from accounts.enums import Controlled
 from accounts.journal import sealing
 
 _SHOWN = 50
@@ -35,6 +37,11 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{found.entries} traces dans {found.seals} sceaux, {found.unsealed} pas encore scellées ; "
             f"dernier repère {found.last_number}:{found.last_digest}"
+        )
+        controls.note(
+            Controlled.JOURNAL,
+            sound=found.sound,
+            sentence=f"{found.entries} traces relues, {len(found.findings)} anomalies.",
         )
         if not found.sound:
             raise CommandError(f"Le journal a été touché : {len(found.findings)} anomalies.", returncode=1)

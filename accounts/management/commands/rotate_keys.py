@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import controls
+from accounts.enums import Controlled
 from gap.crypto import DecryptionError
 from gap.rotation import BATCH, everything
 
@@ -31,6 +33,11 @@ class Command(BaseCommand):
         for kind in everything():
             if remark := getattr(kind, "remark", str)():
                 self.stdout.write(remark)
+        controls.note(
+            Controlled.KEYS,
+            sound=not (unreadable or left),
+            sentence=f"{sum(left.values())} valeurs à passer sous la première clé, {len(unreadable)} sortes illisibles.",
+        )
         if unreadable or left:
             raise CommandError(
                 "Gardez toutes les clés. "

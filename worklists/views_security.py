@@ -1,0 +1,25 @@
+"""« Sécurité »: what the running installation says of its own safety."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.access import needs
+from accounts.enums import Action
+from worklists import security
+
+
+@needs(Action.SEE_SECURITY)
+@require_safe
+def report(request: HttpRequest) -> HttpResponse:
+    """The worst first."""
+    user: Any = request.user
+    if user.establishment is None:
+        raise Http404
+    lines = security.lines(user.establishment)
+    wrong = sum(line.tone != "ok" for line in lines)
+    return render(request, "worklists/security.html", {"lines": lines, "wrong": wrong})
