@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -18,6 +18,7 @@ from teleservices.messages import Operation
 from worklists.models import Assignment
 from worklists.registry import Worklist
 
+_NAME: Final = "birth_name"
 _NINE: Final = re.compile(r"[0-9]{9}")
 AGES: Final = {"1": "plus d’un jour", "7": "plus de 7 jours", "10": "plus de 10 jours", "30": "plus de 30 jours"}
 _OPERATIONS: Final = tuple(str(operation) for operation in Operation)
@@ -101,13 +102,18 @@ class ListFilter:
         return lines.filter(**{f"{kind.debtor}__name__icontains": self.text})
 
     @property
-    def ordering(self) -> tuple[str, ...]:
+    def ordering(self) -> tuple[Any, ...]:
         """Longest wait first means oldest instant first; a line is never on two pages."""
         key = self.sort.removeprefix("-")
         down = self.sort.startswith("-")
         if key == "depuis":
             return ((self.worklist.since if down else f"-{self.worklist.since}"), "pk")
         path = self.worklist.kind.sorts[key]
+        if path.endswith(_NAME):
+            # A protected dossier stands apart: its place among the names would say how its own begins.
+            known = When(**{path.removesuffix(_NAME) + "protection": ""}, then=F(path))
+            named = Case(known, default=Value(""))
+            return (named.desc() if down else named.asc(), "pk")
         return ((f"-{path}" if down else path), "pk")
 
     @property

@@ -12,6 +12,7 @@ from accounts.permissions import PERMISSIONS
 from admissions.models import Patient
 from tests.accounts.test_views_roles import GUARDED, address
 from tests.accounts.test_views_sight import _one_of_each, names_something, of_all_trades, world
+from tests.factories import PatientFactory
 from tests.worklists import scene
 
 __all__ = ["_one_of_each", "of_all_trades", "world"]
@@ -102,3 +103,21 @@ def test_whatever_is_asked_of_a_dossier_leads_to_the_page_that_asks_why(everybod
             if response.status_code != 302 or "/ouvrir/" not in response["Location"]:
                 wrong[f"{verb} {name}"] = response.status_code
     assert wrong == {}
+
+
+def test_the_place_of_a_line_sorted_by_name_says_nothing_of_the_name(of_all_trades, establishment) -> None:
+    names = ("ABGRALL", "MORVAN", "ZIMMERMANN")
+    stays = [scene.a_stay(patient=PatientFactory(birth_name=name)) for name in names]
+    for stay in stays:
+        scene.a_refusal("inform_patient", "no_third_party_payment", stay=stay)
+    Patient.objects.filter(birth_name="MORVAN").update(protection="staff")
+    client = of_all_trades(establishment)
+
+    def order(sort: str) -> list[str]:
+        text = client.get("/listes/patients-a-prevenir/", {"tri": sort}).text
+        places = {stay.iep: text.index(f"/sejours/{stay.iep}/") for stay in stays}
+        return sorted(places, key=places.__getitem__)
+
+    first, hidden, last = (stay.iep for stay in stays)
+    assert order("patient") == [hidden, first, last]
+    assert order("-patient") == [last, first, hidden]
