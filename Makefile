@@ -48,7 +48,7 @@ quality: install ## Format, lint, templates, types, floors, migrations
 	.venv/bin/lint-imports
 	$(RUN) -m supply audit
 	$(RUN) -m supply sbom --check
-	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) manage.py check"
+	$(RUN) -m gap.supervisor --var .var/quality with --scratch -- bash -c ".venv/bin/mypy && $(RUN) manage.py makemigrations --check --dry-run && $(RUN) -m supply migrations && $(RUN) manage.py check"
 
 audit: install ## What is publicly known against the locked packages, from the copy in requirements/ (no network)
 	$(RUN) -m supply audit

@@ -1,11 +1,14 @@
-"""`python -m supply audit`, `python -m supply advisories FOLDER…`, `python -m supply sbom [--check]`."""
+"""`python -m supply audit|migrations`, `python -m supply advisories FOLDER…`, `python -m supply sbom [--check]`."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+import django
 
 from supply import advisories, sbom
 from supply.locks import components
@@ -21,6 +24,8 @@ def main(arguments: list[str]) -> int:
             advisories.COPY.write_text(text, encoding="utf-8")
             print(f"advisories: {len(copy['advisories'])} kept, from {copy['taken_on']}")
             return 0
+        case ["migrations"]:
+            return _migrations()
         case ["sbom"]:
             sbom.FILE.write_text(sbom.text(), encoding="utf-8")
             return 0
@@ -40,6 +45,20 @@ def _audit() -> int:
     for one in found:
         print(one)
     print(f"audit: {len(locked)} components, {len(copy['advisories'])} advisories about them, {len(found)} open")
+    return 1 if found else 0
+
+
+def _migrations() -> int:
+    """Needs a database: the SQL of a constraint is that of its server."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
+    django.setup()
+    from supply import migrations
+
+    newer = migrations.newer()
+    found = migrations.faults(newer)
+    for one in found:
+        print(one)
+    print(f"migrations: {len(newer)} newer than 1.0, {len(found)} that would stop a hospital at work")
     return 1 if found else 0
 
 
