@@ -115,9 +115,11 @@ def test_no_secret_is_written_in_the_image() -> None:
 def test_every_variable_of_the_services_is_one_that_the_settings_read() -> None:
     given = {variable for name in OURS for variable in SERVICES[name].get("environment", {})}
     # boto3 reads its own, and the command that makes the application's role its password.
-    others = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "APPLICATION_ROLE_PASSWORD"}
+    # libpq reads PGOPTIONS.
+    others = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "APPLICATION_ROLE_PASSWORD", "PGOPTIONS"}
     assert given - READ_BY_SETTINGS == others
     assert SERVICES["web"]["environment"]["SECURE"] == "${SECURE:-1}"
+    assert "lock_timeout=" in SERVICES["migrate"]["environment"]["PGOPTIONS"]
 
 
 def test_every_variable_that_one_may_give_is_in_the_manual() -> None:
