@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import environ
 import structlog
 
+from gap import schedule
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.headers import content_security_policy
@@ -191,31 +192,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
 JOURNAL_EVERY_S = env.float("JOURNAL_EVERY_S", default=10.0)
 EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
-CELERY_BEAT_SCHEDULE = {
-    "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
-    "calls": {"task": "teleservices.tasks.sweep_calls", "schedule": SWEEP_EVERY_S},
-    "anomalies": {
-        "task": "teleservices.tasks.rearm_solved_anomalies",
-        "schedule": 60,
-        "options": {"queue": "batch"},
-    },
-    "perimeters": {
-        "task": "teleservices.tasks.apply_perimeters",
-        "schedule": 60,
-        "options": {"queue": "batch"},
-    },
-    "certificates": {
-        "task": "teleservices.tasks.watch_certificates",
-        "schedule": 3600,
-        "options": {"queue": "batch"},
-    },
-    "purge": {"task": "teleservices.tasks.purge", "schedule": 3600, "options": {"queue": "batch"}},
-    "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
-    "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
-    "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
-    "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
-    "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
-}
+CELERY_BEAT_SCHEDULE = schedule.of(sweep_s=SWEEP_EVERY_S, journal_s=JOURNAL_EVERY_S, exchange_s=EXCHANGE_EVERY_S)
 # What is due is in the database: the scheduler only wakes, and remembers nothing from one start to the next.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 

@@ -1,0 +1,25 @@
+"""What the scheduler wakes, and how often. Read by `gap.settings`: nothing of Django is imported here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+#: Nobody waits for these: the night's workers do them.
+_NIGHT: Final = {"queue": "batch"}
+
+
+def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict[str, Any]]:
+    """The schedule of Celery beat. Seconds between two sweeps, two seals of the journal, two looks at the exchanges."""
+    return {
+        "events": {"task": "admissions.tasks.sweep_events", "schedule": sweep_s},
+        "calls": {"task": "teleservices.tasks.sweep_calls", "schedule": sweep_s},
+        "anomalies": {"task": "teleservices.tasks.rearm_solved_anomalies", "schedule": 60, "options": _NIGHT},
+        "perimeters": {"task": "teleservices.tasks.apply_perimeters", "schedule": 60, "options": _NIGHT},
+        "certificates": {"task": "teleservices.tasks.watch_certificates", "schedule": 3600, "options": _NIGHT},
+        "purge": {"task": "teleservices.tasks.purge", "schedule": 3600, "options": _NIGHT},
+        "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": _NIGHT},
+        "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
+        "journal": {"task": "accounts.tasks.seal_journal", "schedule": journal_s},
+        "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
+        "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},
+    }
