@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -59,4 +60,5 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "nav": nav,
         "search_url": reverse("admissions:search") if user.may(Action.SEE_DOSSIER) else "",
         "establishment": user.establishment,
+        "lock_after_s": settings.LOCK_AFTER_S,
     }

@@ -78,9 +78,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.Journal",
+    "accounts.locking.locked_out",
     "accounts.middleware.second_factor_first",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.locking.home_if_closed",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -159,6 +161,10 @@ SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 # Of one person: opening one more ends the oldest.
 SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
+# A session where nobody acts is locked after so many seconds (0: only when asked). A PIN is enough so long after a whole
+# sign-in, on the workstation where it was made (docs/adr/0018).
+LOCK_AFTER_S = env.int("LOCK_AFTER_S", default=300)
+QUICK_ACCESS_S = env.int("QUICK_ACCESS_S", default=12 * 3600)
 # « required »: everybody proves themselves twice. « offered »: whoever has set up a telephone does.
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="required" if PRODUCTION else "offered")
 SESSION_COOKIE_HTTPONLY = True
@@ -305,10 +311,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(secure=SECURE)
+WORKSTATION_COOKIE_NAME = "poste"
 # Behind TLS the browser itself refuses such a cookie from a neighbour of the same domain, or from plain HTTP.
 if SECURE:
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
+    WORKSTATION_COOKIE_NAME = "__Host-poste"
 # HTMX takes the token from the page (`hx-headers` of base.html): no script reads the cookie.
 CSRF_COOKIE_HTTPONLY = True
 # A list of domains that browsers carry for ever is no place for the inner name of a hospital.

@@ -2,17 +2,22 @@ from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
 from accounts.models.programs import ApiClient, IdempotentReply
 from accounts.models.signing_in import RecoveryCode, SecondFactor, Session, Tries
+from accounts.models.workstations import Badge, Pin, QuickAccess, Workstation
 
 __all__ = [
     "ApiClient",
+    "Badge",
     "Establishment",
     "IdempotentReply",
     "JournalEntry",
     "JournalSeal",
+    "Pin",
+    "QuickAccess",
     "RecoveryCode",
     "RoleAssignment",
     "SecondFactor",
     "Session",
     "Tries",
     "User",
+    "Workstation",
 ]

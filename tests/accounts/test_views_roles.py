@@ -25,6 +25,8 @@ PUBLIC = {
     "accounts:sign-in",
     "accounts:second-factor",
     "accounts:sign-out",
+    "accounts:enter",
+    "accounts:leave",
     "schema",
     "api-docs",
     "teleservices:metrics",
