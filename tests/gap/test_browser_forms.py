@@ -61,6 +61,10 @@ def test_a_draft_over_a_dossier_that_changed_says_so(page):
     assert page.input_value("#id_member") == "" and page.evaluate("sessionStorage['gap.draft:1204:admission']") is None
 
 
+def drafts(page):
+    return page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('gap.draft'))")
+
+
 def test_a_draft_is_not_shown_to_the_next_person_nor_lost_for_its_owner(page):
     type_member(page)
     # The same tab, taken over: what is kept is 77's.
@@ -75,20 +79,20 @@ def test_a_draft_is_not_shown_to_the_next_person_nor_lost_for_its_owner(page):
     type_member(page)
     page.click("[data-sign-out] button")
     page.wait_for_url("**/sortir/")
-    assert page.evaluate("Object.keys(sessionStorage)") == ["gap.draft:77:admission"]
+    assert drafts(page) == ["gap.draft:77:admission"]
 
 
 def test_a_draft_of_yesterday_is_thrown_away(page):
     type_member(page)
     page.evaluate(
-        "(late => { for (const key of Object.keys(sessionStorage)) {"
+        "(late => { for (const key of Object.keys(sessionStorage).filter(key => key.startsWith('gap.draft:'))) {"
         " const kept = JSON.parse(sessionStorage[key]); kept.time -= late; sessionStorage[key] = JSON.stringify(kept) }"
         "})(12 * 3600 * 1000)"
     )
     page.goto("/")
     page.wait_for_selector("[data-draft]")
     assert page.input_value("#id_member") == ""
-    assert page.evaluate("Object.keys(sessionStorage)") == []
+    assert drafts(page) == []
 
 
 # ---- forms sent once ----
