@@ -19,12 +19,16 @@ _NAV = (
     ("Échanges", "billing:exchanges", Action.SEE_EXCHANGES, "exchanges"),
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
     ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
+    ("Comptes", "accounts:people", Action.MANAGE_ACCOUNTS, "people"),
     ("Journal", "worklists:journal", Action.SEE_JOURNAL, "journal"),
 )
 # Pages that belong to another part than their namespace.
 _ELSEWHERE = {
     "home": "home",
     "journal": "journal",
+    "people": "people",
+    "person": "people",
+    "new-person": "people",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",

@@ -109,3 +109,8 @@ def end_all(user: User) -> int:
     """Sign somebody out everywhere, the workstations where their PIN was enough included."""
     _end_quick_access(user)
     return Session.objects.filter(user=user).delete()[0]
+
+
+def sweep() -> int:
+    """Take away the sessions that are over. Returns how many."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]

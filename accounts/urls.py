@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views, views_account, views_workstation
+from accounts import views, views_account, views_people, views_workstation
 
 app_name = "accounts"
 urlpatterns = [
@@ -22,4 +22,16 @@ urlpatterns = [
     path("compte/sessions/fermer/", views_account.end_other_sessions, name="end-sessions"),
     path("compte/telephone/", views_account.enrol, name="enrol"),
     path("compte/secours/", views_account.new_codes, name="new-codes"),
+    path("bienvenue/", views_people.welcome, name="welcome"),
+    path("comptes/", views_people.people, name="people"),
+    path("comptes/revue.<str:form>", views_people.review, name="review"),
+    path("comptes/nouveau/", views_people.new_person, name="new-person"),
+    path("comptes/<int:pk>/", views_people.person, name="person"),
+    path("comptes/<int:pk>/role/", views_people.give_role, name="give-role"),
+    path("comptes/<int:pk>/role/retirer/", views_people.take_role, name="take-role"),
+    path("comptes/<int:pk>/fermer/", views_people.deactivate, name="deactivate"),
+    path("comptes/<int:pk>/rouvrir/", views_people.reactivate, name="reactivate"),
+    path("comptes/<int:pk>/code/", views_people.invite, name="invite"),
+    path("comptes/<int:pk>/telephone/", views_people.reset_factor, name="reset-factor"),
+    path("comptes/<int:pk>/sessions/", views_people.end_sessions, name="end-person-sessions"),
 ]

@@ -214,6 +214,7 @@ CELERY_BEAT_SCHEDULE = {
     "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
+    "signing in": {"task": "accounts.tasks.sweep_signing_in", "schedule": 3600, "options": {"queue": "batch"}},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
@@ -234,21 +235,8 @@ WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
 WHITENOISE_MAX_AGE = 60
 # A source map is read by a developer, once: not worth a minute of compression.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
-    "jpg",
-    "jpeg",
-    "png",
-    "gif",
-    "webp",
-    "zip",
-    "gz",
-    "tgz",
-    "bz2",
-    "tbz",
-    "xz",
-    "br",
-    "woff",
-    "woff2",
-    "map",
+    *("jpg", "jpeg", "png", "gif", "webp", "woff", "woff2", "map"),
+    *("zip", "gz", "tgz", "bz2", "tbz", "xz", "br"),
 )
 
 _S3 = env.str("S3_BUCKET", default="")
@@ -291,8 +279,10 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.leaked.LeakedPasswordValidator"},
 ]
+# What `import_leaked_passwords` makes; the product has a short list of its own besides (docs/adr/0019).
+LEAKED_PASSWORDS = env.str("LEAKED_PASSWORDS", default=str(VAR_DIR / "leaked-passwords.bin"))
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -344,6 +334,7 @@ RATES_PER_MINUTE = {
     "card": env.int("CARD_RATE_PER_MINUTE", default=120),
 }
 HEAVY_SCREENS = {
+    "accounts:review": "export",
     "admissions:arrivals-export": "export",
     "worklists:export": "export",
     "worklists:connection-export": "export",

@@ -1,3 +1,4 @@
+from accounts.models.invitations import Invitation
 from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
 from accounts.models.programs import ApiClient, IdempotentReply
@@ -9,6 +10,7 @@ __all__ = [
     "Badge",
     "Establishment",
     "IdempotentReply",
+    "Invitation",
     "JournalEntry",
     "JournalSeal",
     "Pin",
