@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -18,6 +19,7 @@ _NAV = (
     ("Échanges", "billing:exchanges", Action.SEE_EXCHANGES, "exchanges"),
     ("Débiteurs", "debtors:index", Action.SEE_DEBTORS, "debtors"),
     ("Supervision", "worklists:supervision", Action.SEE_TECHNICAL, "supervision"),
+    ("Comptes", "accounts:people", Action.MANAGE_ACCOUNTS, "people"),
     ("Journal", "worklists:journal", Action.SEE_JOURNAL, "journal"),
     ("Sécurité", "worklists:security", Action.SEE_SECURITY, "security"),
 )
@@ -27,6 +29,9 @@ _ELSEWHERE = {
     "journal": "journal",
     "openings": "journal",
     "security": "security",
+    "people": "people",
+    "person": "people",
+    "new-person": "people",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",
@@ -62,4 +67,5 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "nav": nav,
         "search_url": reverse("admissions:search") if user.may(Action.SEE_DOSSIER) else "",
         "establishment": user.establishment,
+        "lock_after_s": settings.LOCK_AFTER_S,
     }

@@ -8,8 +8,9 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from accounts import tries
+from accounts import quick_access, tries
 from accounts.middleware import place_of
+from accounts.models import User
 
 _UNKNOWN = "Identifiant ou mot de passe inconnu. Vérifiez la touche Verr. Maj, puis recommencez."
 
@@ -73,3 +74,86 @@ class CodeForm(forms.Form):
 
     def refuse(self, what: str, todo: str) -> None:
         self.add_error("code", ValidationError(what, params={"kept": "Rien n’est ouvert.", "next": todo}))
+
+
+class EntryForm(forms.Form):
+    """What opens a workstation: who (nothing, a badge or a name), and what proves it (a PIN or a password)."""
+
+    #: What the douchette read; never shown.
+    badge = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput(attrs={"data-badge": ""}))
+    name = forms.CharField(
+        label="Identifiant",
+        required=False,
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    secret = forms.CharField(
+        label="PIN ou mot de passe",
+        strip=False,
+        max_length=4096,
+        error_messages={
+            "required": "Un badge ou un nom seul n’ouvre rien\u00a0: tapez votre PIN ou votre mot de passe."
+        },
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "data-scan": "also", "autofocus": True}),
+    )
+    next = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
+
+
+class _ProvedForm(forms.Form):
+    """Something that asks the password again."""
+
+    password = forms.CharField(
+        label="Votre mot de passe",
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **options: Any) -> None:
+        super().__init__(*args, auto_id=f"id_{type(self).__name__.lower()}_%s", **options)
+        self.user = user
+
+    def clean_password(self) -> str:
+        if tries.must_wait(tries.PASSWORD, f"{self.user.pk}|account"):
+            raise ValidationError(f"Trop d’essais. Attendez {tries.PASSWORD.minutes} minutes.")
+        if not self.user.check_password(self.cleaned_data["password"]):
+            tries.count(tries.PASSWORD, f"{self.user.pk}|account")
+            raise ValidationError("Ce n’est pas votre mot de passe. Rien n’a changé.")
+        return str(self.cleaned_data["password"])
+
+
+class PinForm(_ProvedForm):
+    """A PIN, twice."""
+
+    pin = forms.CharField(
+        label="PIN",
+        help_text="De 4 à 8 chiffres, sans suite, sans répétition et sans année.",
+        max_length=8,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+    again = forms.CharField(
+        label="PIN, encore une fois",
+        max_length=8,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+
+    def clean_pin(self) -> str:
+        quick_access.check_strength(self.cleaned_data["pin"])
+        return str(self.cleaned_data["pin"])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "pin" in cleaned and cleaned.get("again") != cleaned["pin"]:
+            self.add_error("again", "Les deux PIN diffèrent.")
+        return cleaned
+
+
+class BadgeForm(_ProvedForm):
+    """A barcode that the douchette has just read."""
+
+    badge = forms.CharField(
+        label="Badge",
+        help_text="Placez-vous dans ce champ et scannez votre badge.",
+        max_length=quick_access.BADGE_MOST,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "data-scan": "also", "data-badge-field": ""}),
+    )

@@ -6,7 +6,7 @@ The key that the browser holds is never written down: the table has its digest.
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -15,10 +15,10 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.models import Session, User
+from accounts.models import QuickAccess, Session, User, Workstation
 
 #: What of a session is a column of its row.
-_OURS = ("started_at", "seen_at", "place", "device", "factors")
+_OURS = ("started_at", "seen_at", "place", "device", "factors", "workstation_id", "locked_at", "page")
 
 
 def kept_key(key: str) -> str:
@@ -53,7 +53,7 @@ class SessionStore(DatabaseStore):
         if self.row is not None and self.row.session_key == made.session_key:
             for name in _OURS:
                 setattr(made, name, getattr(self.row, name))
-        for name in ("place", "device", "factors"):
+        for name in ("place", "device", "factors", "workstation_id"):
             if name in data:
                 setattr(made, name, data[name])
         made.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
@@ -65,25 +65,52 @@ class SessionStore(DatabaseStore):
             Session.objects.filter(session_key=kept_key(key)).delete()
 
 
-def begin(request: HttpRequest, user: User, *, place: str | None, factors: str) -> int:
-    """Of a session that has just been opened: its end, whence it comes, how. Returns how many others it had to end."""
+def begin(
+    request: HttpRequest,
+    user: User,
+    *,
+    place: str | None,
+    factors: str,
+    workstation: Workstation | None = None,
+    until: datetime | None = None,
+) -> int:
+    """Of a session that has just been opened: its end, whence it comes, how. Returns how many others it had to end.
+
+    `until`: it ends then at the latest.
+    """
     session = request.session
     session["place"], session["factors"] = place, factors
     session["device"] = request.headers.get("User-Agent", "")[:120]
+    session["workstation_id"] = workstation.pk if workstation else None
     # From now, whatever is written in the session later: a day's work, not a life's.
-    session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    session.set_expiry(min(end, until) if until else end)
     session.save()
     others = Session.objects.filter(user=user).exclude(session_key=kept_key(str(session.session_key)))
-    too_many = list(others.order_by("-started_at").values_list("pk", flat=True)[settings.SESSIONS_AT_ONCE - 1 :])
-    return Session.objects.filter(pk__in=too_many).delete()[0] if too_many else 0
+    too_many = list(others.order_by("-started_at")[settings.SESSIONS_AT_ONCE - 1 :])
+    for one in too_many:
+        _end_quick_access(user, workstation_id=one.workstation_id)
+    return Session.objects.filter(pk__in=[one.pk for one in too_many]).delete()[0] if too_many else 0
+
+
+def _end_quick_access(user: User, **where: Any) -> None:
+    QuickAccess.objects.filter(user=user, **where).delete()
 
 
 def end_others(request: HttpRequest, user: User) -> int:
     """Sign this person out everywhere else. Returns how many sessions ended."""
     mine = kept_key(str(request.session.session_key))
+    here = Session.objects.filter(session_key=mine).values_list("workstation_id", flat=True).first()
+    QuickAccess.objects.filter(user=user).exclude(workstation_id=here or 0).delete()
     return Session.objects.filter(user=user).exclude(session_key=mine).delete()[0]
 
 
 def end_all(user: User) -> int:
-    """Sign somebody out everywhere."""
+    """Sign somebody out everywhere, the workstations where their PIN was enough included."""
+    _end_quick_access(user)
     return Session.objects.filter(user=user).delete()[0]
+
+
+def sweep() -> int:
+    """Take away the sessions that are over. Returns how many."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts import quick_access, sessions, tries
 from accounts.journal import sealing
 
 
@@ -11,3 +12,11 @@ from accounts.journal import sealing
 def seal_journal() -> None:
     """Close what was written in the journal since the last time."""
     sealing.seal()
+
+
+@shared_task
+def sweep_signing_in() -> None:
+    """Take away what opens nothing any more: sessions, quick accesses and tries that are over."""
+    sessions.sweep()
+    quick_access.sweep()
+    tries.sweep()

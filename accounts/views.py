@@ -16,11 +16,12 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
-from accounts import second_factor, sessions
+from accounts import locking, quick_access, second_factor, sessions
 from accounts.access import needs
 from accounts.enums import Action, JournalKind
 from accounts.forms import CodeForm, SignInForm
 from accounts.journal import current, done
+from accounts.locking import BACKEND
 from accounts.middleware import place_of
 from accounts.models import User
 
@@ -28,7 +29,6 @@ from accounts.models import User
 _PENDING: Final = "second_factor"
 #: How long the password given is worth waiting for a code.
 _PENDING_S: Final = 300
-_BACKEND: Final = "accounts.backends.EstablishmentBackend"
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -40,7 +40,10 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(**context) | {"interrupted": self.get_redirect_url() not in ("", "/")}
+        return super().get_context_data(**context) | {
+            "interrupted": self.get_redirect_url() not in ("", "/"),
+            "shared": quick_access.workstation_of(self.request) is not None,
+        }
 
     def form_valid(self, form: Any) -> HttpResponse:
         user: User = form.get_user()
@@ -59,15 +62,20 @@ class SignIn(LoginView):
 
 
 def _opened(request: HttpRequest, user: User, factors: str, url: str) -> HttpResponse:
-    """Open the session of somebody who has proved themselves."""
-    login(request, user, backend=_BACKEND)
-    ended = sessions.begin(request, user, place=place_of(request), factors=factors)
+    """Open the session of somebody who has proved themselves, whole: from now on their PIN is enough here."""
+    login(request, user, backend=BACKEND)
+    station, cookie = quick_access.know_workstation(request)
+    left = locking.page_left_here(user, station)
+    ended = sessions.begin(request, user, place=place_of(request), factors=factors, workstation=station)
+    quick_access.allow(user, station)
     unit = current()
     unit.user_id, unit.establishment_id = user.pk, user.establishment_id
     done(JournalKind.SESSION, "connexion", detail={"factors": factors, "ended": ended})
     if ended:
         messages.info(request, "Votre session la plus ancienne, sur un autre poste, a été fermée.")
-    return redirect(url)
+    response = redirect(left if left and url == reverse("worklists:home") else url)
+    quick_access.give_cookie(response, cookie)
+    return response
 
 
 @login_not_required

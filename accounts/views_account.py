@@ -9,32 +9,37 @@ import zxingcpp
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import second_factor, sessions
+from accounts import quick_access, second_factor, sessions
 from accounts.access import needs
 from accounts.enums import Action, JournalKind
-from accounts.forms import CodeForm
+from accounts.forms import BadgeForm, CodeForm, PinForm
 from accounts.journal import done
-from accounts.models import Session, User
+from accounts.models import Badge, Pin, Session, User
 
 
 @needs(Action.SEE_HOME)
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """The account of whoever asks."""
-    return render(request, "accounts/account.html", _context(request, PasswordChangeForm(request.user)))  # type: ignore[arg-type]
+    return render(request, "accounts/account.html", _context(request))
 
 
-def _context(request: HttpRequest, form: Any) -> dict[str, Any]:
+def _context(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, Any]:
     user: Any = request.user
     factor = second_factor.of(user)
     open_now = list(Session.objects.filter(user=user).order_by("-started_at")[:20])
     mine = sessions.kept_key(str(request.session.session_key))
     return {
-        "form": form,
+        "form": form or PasswordChangeForm(user),
+        "pin_form": forms.get("pin") or PinForm(user),
+        "badge_form": forms.get("badge") or BadgeForm(user),
+        "pin": Pin.objects.filter(user=user).first(),
+        "badge": Badge.objects.filter(user=user).first(),
         "factor": factor,
         "codes_left": second_factor.codes_left(user) if factor else 0,
         "required": second_factor.required_of(user),
@@ -55,6 +60,50 @@ def change_password(request: HttpRequest) -> HttpResponse:
     ended = sessions.end_others(request, user)
     done(JournalKind.SESSION, "mot de passe changé", detail={"ended": ended})
     messages.success(request, "Mot de passe changé. Vos autres sessions sont fermées.")
+    return redirect("accounts:account")
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def set_pin(request: HttpRequest) -> HttpResponse:
+    """A PIN, for the workstations where this person signed in whole."""
+    user: Any = request.user
+    form = PinForm(user, request.POST)
+    if not form.is_valid():
+        return render(request, "accounts/account.html", _context(request, pin=form), status=422)
+    quick_access.set_pin(user, form.cleaned_data["pin"])
+    done(JournalKind.SESSION, "PIN choisi")
+    messages.success(
+        request, "PIN enregistré. Il sert sur les postes où vous vous êtes connecté en entier aujourd’hui."
+    )
+    return redirect("accounts:account")
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def set_badge(request: HttpRequest) -> HttpResponse:
+    """A badge: it says who, the PIN proves it."""
+    user: Any = request.user
+    form = BadgeForm(user, request.POST)
+    if form.is_valid():
+        try:
+            quick_access.set_badge(user, form.cleaned_data["badge"])
+        except ValidationError as problem:
+            form.add_error("badge", problem)
+    if form.errors:
+        return render(request, "accounts/account.html", _context(request, badge=form), status=422)
+    done(JournalKind.SESSION, "badge enregistré")
+    messages.success(request, "Badge enregistré. Seul, il n’ouvre rien\u00a0: votre PIN est toujours demandé.")
+    return redirect("accounts:account")
+
+
+@needs(Action.SEE_HOME)
+@require_POST
+def remove_quick_access(request: HttpRequest) -> HttpResponse:
+    """Neither PIN nor badge any more."""
+    quick_access.remove(request.user)  # type: ignore[arg-type]
+    done(JournalKind.SESSION, "PIN et badge retirés")
+    messages.success(request, "PIN et badge retirés. Votre mot de passe est demandé partout.")
     return redirect("accounts:account")
 
 

@@ -20,6 +20,7 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
         "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": _NIGHT},
         "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
         "journal": {"task": "accounts.tasks.seal_journal", "schedule": journal_s},
+        "signing in": {"task": "accounts.tasks.sweep_signing_in", "schedule": 3600, "options": _NIGHT},
         "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
         "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},
     }

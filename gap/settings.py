@@ -79,9 +79,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.Journal",
+    "accounts.locking.locked_out",
     "accounts.middleware.second_factor_first",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.locking.home_if_closed",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -165,6 +167,10 @@ SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
 PG_BIN = env.str("PG_BIN", default="")
 # How long a protected dossier stays open to whoever said why.
 GLASS_S = env.int("GLASS_S", default=4 * 3600)
+# A session where nobody acts is locked after so many seconds (0: only when asked). A PIN is enough so long after a whole
+# sign-in, on the workstation where it was made (docs/adr/0018).
+LOCK_AFTER_S = env.int("LOCK_AFTER_S", default=300)
+QUICK_ACCESS_S = env.int("QUICK_ACCESS_S", default=12 * 3600)
 # « required »: everybody proves themselves twice. « offered »: whoever has set up a telephone does.
 SECOND_FACTOR = env.str("SECOND_FACTOR", default="required" if PRODUCTION else "offered")
 SESSION_COOKIE_HTTPONLY = True
@@ -210,21 +216,8 @@ WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
 WHITENOISE_MAX_AGE = 60
 # A source map is read by a developer, once: not worth a minute of compression.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
-    "jpg",
-    "jpeg",
-    "png",
-    "gif",
-    "webp",
-    "zip",
-    "gz",
-    "tgz",
-    "bz2",
-    "tbz",
-    "xz",
-    "br",
-    "woff",
-    "woff2",
-    "map",
+    *("jpg", "jpeg", "png", "gif", "webp", "woff", "woff2", "map"),
+    *("zip", "gz", "tgz", "bz2", "tbz", "xz", "br"),
 )
 
 _S3 = env.str("S3_BUCKET", default="")
@@ -267,8 +260,10 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.leaked.LeakedPasswordValidator"},
 ]
+# What `import_leaked_passwords` makes; the product has a short list of its own besides (docs/adr/0019).
+LEAKED_PASSWORDS = env.str("LEAKED_PASSWORDS", default=str(VAR_DIR / "leaked-passwords.bin"))
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -287,10 +282,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(secure=SECURE)
+WORKSTATION_COOKIE_NAME = "poste"
 # Behind TLS the browser itself refuses such a cookie from a neighbour of the same domain, or from plain HTTP.
 if SECURE:
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
+    WORKSTATION_COOKIE_NAME = "__Host-poste"
 # HTMX takes the token from the page (`hx-headers` of base.html): no script reads the cookie.
 CSRF_COOKIE_HTTPONLY = True
 # A list of domains that browsers carry for ever is no place for the inner name of a hospital.
@@ -318,6 +315,7 @@ RATES_PER_MINUTE = {
     "card": env.int("CARD_RATE_PER_MINUTE", default=120),
 }
 HEAVY_SCREENS = {
+    "accounts:review": "export",
     "admissions:arrivals-export": "export",
     "worklists:export": "export",
     "worklists:connection-export": "export",

@@ -6,3 +6,9 @@ class WorklistsConfig(AppConfig):
     verbose_name = "Listes de travail"
     #: Models whose changes the database tells to the journal.
     journaled = ("assignment", "linemark")
+
+    def ready(self) -> None:
+        from accounts.administration import LEFT_BEHIND
+        from worklists.services import left_behind
+
+        LEFT_BEHIND.append(left_behind)

@@ -55,6 +55,8 @@ _TABLES: Final = {
     "accounts_user": "compte",
     "accounts_roleassignment": "rôle",
     "accounts_apiclient": "programme",
+    "accounts_pin": "PIN",
+    "accounts_badge": "badge",
 }
 #: An encrypted value, as the database has it.
 _ENCRYPTED: Final = "\\x"

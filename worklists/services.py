@@ -136,3 +136,13 @@ def _present(worklist: Worklist, ids: list[int], user: User) -> dict[int, str]:
     """The lines asked that are in the list now, with what a person calls them."""
     lines: Any = worklist.kind.adorn(worklist.seen_by(user).filter(pk__in=ids))
     return {line.pk: worklist.kind.label(line) for line in lines}
+
+
+def left_behind(user: User) -> str:
+    """What an administrator is told when they close an account: the lines that it had taken (see accounts.administration)."""
+    count = Assignment.objects.filter(assignee=user).count()
+    if not count:
+        return ""
+    return (
+        f"Lignes de travail qui lui restent affectées\u00a0: {count}. Un référent peut les reprendre dans les listes."
+    )

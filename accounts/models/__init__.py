@@ -1,20 +1,27 @@
 from accounts.models.controls import Control
+from accounts.models.invitations import Invitation
 from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
 from accounts.models.programs import ApiClient, IdempotentReply
 from accounts.models.signing_in import RecoveryCode, SecondFactor, Session, Tries
+from accounts.models.workstations import Badge, Pin, QuickAccess, Workstation
 
 __all__ = [
     "ApiClient",
+    "Badge",
     "Control",
     "Establishment",
     "IdempotentReply",
+    "Invitation",
     "JournalEntry",
     "JournalSeal",
+    "Pin",
+    "QuickAccess",
     "RecoveryCode",
     "RoleAssignment",
     "SecondFactor",
     "Session",
     "Tries",
     "User",
+    "Workstation",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils import timezone
 
 from accounts.enums import Action, Reach, Role
 from accounts.permissions import PERMISSIONS
@@ -38,6 +39,7 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         verbose_name = "utilisateur"
         ordering = ["last_name", "first_name"]
+        indexes = [models.Index(fields=["establishment", "last_name", "first_name", "id"], name="people_of_a_place")]
 
     def __str__(self) -> str:
         return self.short_name
@@ -53,7 +55,9 @@ class User(AbstractUser):
     def granted(self) -> list[RoleAssignment]:
         """Roles held here, where this person works now: read once a request."""
         if not hasattr(self, "_granted"):
-            self._granted = list(self.role_assignments.filter(establishment=self.establishment_id))
+            self._granted = [
+                one for one in self.role_assignments.filter(establishment=self.establishment_id) if one.in_force
+            ]
         return self._granted
 
     @property
@@ -89,13 +93,26 @@ class RoleAssignment(models.Model):
     role = models.CharField("rôle", max_length=16, choices=Role.choices)
     # Codes, not keys: the functional units are a floor above. A unit that is renamed keeps its code.
     services = ArrayField(models.CharField(max_length=6), verbose_name="services", default=list, blank=True)
+    #: Both days included; none: since ever, for ever.
+    since = models.DateField("du", null=True)
+    until = models.DateField("au", null=True)
 
     class Meta:
         verbose_name = "rôle attribué"
         constraints = [
             models.UniqueConstraint(fields=["user", "establishment", "role"], name="one_assignment_a_role"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
+            models.CheckConstraint(
+                condition=Q(since__isnull=True) | Q(until__isnull=True) | Q(until__gte=F("since")),
+                name="role_ends_after_it_starts",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user} : {self.get_role_display()}"
+
+    @property
+    def in_force(self) -> bool:
+        """Whether today is one of its days."""
+        today = timezone.localdate()
+        return (self.since is None or self.since <= today) and (self.until is None or today <= self.until)

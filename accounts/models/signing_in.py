@@ -11,6 +11,8 @@ from django.db.models import Q
 
 from gap.fields import EncryptedBinaryField
 
+_WRITTEN_AGAIN = ("session_data", "expire_date", "user", "place", "device", "factors", "workstation")
+
 
 class Session(AbstractBaseSession):
     """One session of somebody, on one workstation. Its key is kept as a digest: a copy of the table opens nothing."""
@@ -21,6 +23,10 @@ class Session(AbstractBaseSession):
     place = models.GenericIPAddressField("d’où", null=True)
     device = models.CharField("poste", max_length=120, blank=True)
     factors = models.CharField("ouverte par", max_length=40, blank=True)
+    workstation = models.ForeignKey("accounts.Workstation", on_delete=models.SET_NULL, null=True)
+    locked_at = models.DateTimeField("verrouillée le", null=True)
+    #: Where its owner finds themselves again: the path of a page of ours.
+    page = models.CharField("dernière page", max_length=300, blank=True)
 
     class Meta:
         verbose_name = "session"
@@ -29,6 +35,12 @@ class Session(AbstractBaseSession):
 
     def __str__(self) -> str:
         return f"session de {self.user_id}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """A session written again writes what it holds alone: a lock put meanwhile by another request stays."""
+        if options.get("force_update"):
+            options["update_fields"] = _WRITTEN_AGAIN
+        super().save(*args, **options)
 
     @classmethod
     def get_session_store_class(cls) -> Any:

@@ -19,6 +19,11 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_second_factor.py",
         "tests/accounts/test_sessions.py",
         "tests/accounts/test_views_sign_in.py",
+        "tests/accounts/test_locking.py",
+        "tests/accounts/test_quick_access.py",
+        "tests/accounts/test_administration.py",
+        "tests/accounts/test_leaked_passwords.py",
+        "tests/browser/test_cover.py",
     ),
     "Journal": (
         "tests/accounts/test_journal.py",

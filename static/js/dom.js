@@ -32,6 +32,13 @@ export function isSignedOut(xhr) {
   return xhr.status === 401 || Boolean(signIn && landed === signIn && location.pathname !== signIn);
 }
 
+/** True if an answer is in fact the page of a locked workstation. */
+export function isLocked(xhr) {
+  const lock = document.body.dataset.lockUrl;
+  const landed = lock && xhr.responseURL ? new URL(xhr.responseURL).pathname : "";
+  return Boolean(lock && landed === lock && location.pathname !== lock);
+}
+
 const waiting = [];
 let speaking = false;
 

@@ -1,15 +1,16 @@
 // Typed data is never lost: a form with `data-draft="name"` is kept in this tab until the server has taken it.
 //
-// Kept in sessionStorage, which dies with the tab, for the person signed in only, and emptied on sign-out. Never kept:
+// Kept in sessionStorage, which dies with the tab, apart for each person: whoever takes over a shared workstation finds
+// nothing of a colleague's there, and the colleague finds it again the same day. Emptied on sign-out. Never kept:
 // passwords, files, hidden fields, and whatever stands in a [data-sensitive] (a NIR, a bank account).
 //
 // A form drawn again by the server with the person's own values says so with `data-bound`: nothing is put back over it.
 
-import { clock, isSignedOut, notice } from "./dom.js";
+import { clock, isLocked, isSignedOut, notice } from "./dom.js";
 
 const PREFIX = "gap.draft:";
-const OWNER = "gap.draft.owner";
 const SUBMITTED = "gap.draft.submitted";
+const KEPT_FOR_MS = 12 * 3600 * 1000;
 const SAVE_AFTER_MS = 300;
 const timers = new Map();
 
@@ -34,8 +35,12 @@ const store = {
   },
 };
 
+function mine() {
+  return `${PREFIX}${document.body.dataset.user ?? ""}:`;
+}
+
 function keyOf(form) {
-  return PREFIX + form.dataset.draft;
+  return mine() + form.dataset.draft;
 }
 
 function isKept(field) {
@@ -66,7 +71,7 @@ function save(form) {
   const fields = {};
   for (const field of form.elements) if (isKept(field) && isChanged(field)) fields[slotOf(field)] = valueOf(field);
   if (Object.keys(fields).length === 0) return store.remove(keyOf(form));
-  const kept = store.set(keyOf(form), { fields, at: clock(), version: form.dataset.version ?? "" });
+  const kept = store.set(keyOf(form), { fields, at: clock(), time: Date.now(), version: form.dataset.version ?? "" });
   for (const place of document.querySelectorAll("[data-draft-state]")) {
     place.textContent = kept ? `Saisie gardée à ${clock(true)}` : "Saisie non gardée : ce navigateur le refuse";
   }
@@ -107,8 +112,17 @@ function restore(form) {
   ]);
 }
 
-function forgetAll() {
-  for (const key of Object.keys(sessionStorage)) if (key.startsWith("gap.draft")) store.remove(key);
+function forgetMine() {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith(mine())) store.remove(key);
+  store.remove(SUBMITTED);
+}
+
+/** A colleague who has not come back by the end of the day has nothing left here. */
+function forgetOld() {
+  const oldest = Date.now() - KEPT_FOR_MS;
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(PREFIX) && !((store.get(key)?.time ?? 0) > oldest)) store.remove(key);
+  }
 }
 
 /** On arrival: was the last form taken? Yes, unless this is a sign-in or an error page, or the form came back. */
@@ -121,16 +135,8 @@ function settleSubmitted() {
   if (!form?.hasAttribute("data-bound")) store.remove(key);
 }
 
-function checkOwner() {
-  const owner = document.body.dataset.user;
-  if (!owner) return;
-  const former = store.get(OWNER);
-  if (former && former !== owner) forgetAll();
-  store.set(OWNER, owner);
-}
-
 export function start() {
-  checkOwner();
+  forgetOld();
   settleSubmitted();
   if (document.body.dataset.user) for (const form of document.querySelectorAll("form[data-draft]")) restore(form);
 
@@ -149,7 +155,7 @@ export function start() {
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.hasAttribute("data-sign-out")) return forgetAll();
+    if (form.hasAttribute("data-sign-out")) return forgetMine();
     if (!form.dataset.draft) return;
     clearTimeout(timers.get(form));
     save(form);
@@ -158,7 +164,7 @@ export function start() {
   });
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     const form = detail.elt?.closest?.("form[data-draft]");
-    if (!form || detail.requestConfig.verb === "get" || !detail.successful || isSignedOut(detail.xhr)) return;
+    if (!form || detail.requestConfig.verb === "get" || !detail.successful || isSignedOut(detail.xhr) || isLocked(detail.xhr)) return;
     const came = document.querySelector(`form[data-draft="${CSS.escape(form.dataset.draft)}"]`);
     if (!came?.hasAttribute("data-bound")) store.remove(keyOf(form));
   });

@@ -135,8 +135,9 @@ function isLineEnd(event) {
 }
 
 function onKeydown(event) {
-  // A password manager types as fast as a scanner: what goes into a password field is never looked at.
-  if (!canRead() || event.target.type === "password") return;
+  // A password manager types as fast as a scanner: what goes into a password field is not looked at, but where a badge may
+  // be scanned too.
+  if (!canRead() || (event.target.type === "password" && event.target.dataset.scan !== "also")) return;
   const time = event.timeStamp;
   if (time - caughtAt < TAIL_MS && isLineEnd(event)) return swallow(event);
   if (MODIFIERS.has(event.key)) return;

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.enums import Action, Role
+from accounts.models import User
 from accounts.permissions import PERMISSIONS
 from admissions.models import Card
 from billing.enums import Payer
@@ -25,11 +26,25 @@ PUBLIC = {
     "accounts:sign-in",
     "accounts:second-factor",
     "accounts:sign-out",
+    "accounts:enter",
+    "accounts:leave",
+    "accounts:welcome",
     "schema",
     "api-docs",
     "teleservices:metrics",
 }
 API = "api/v1/"
+#: Addresses that name an account.
+PEOPLE = (
+    "accounts:person",
+    "accounts:give-role",
+    "accounts:take-role",
+    "accounts:deactivate",
+    "accounts:reactivate",
+    "accounts:invite",
+    "accounts:reset-factor",
+    "accounts:end-person-sessions",
+)
 
 
 def addresses(resolver: Any = None, prefix: str = "", namespace: str = "") -> Iterator[tuple[str, str, URLPattern]]:
@@ -68,6 +83,7 @@ def world() -> SimpleNamespace:
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(),
         connection_test=scene.a_connection_test(),
+        colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )
 
 
@@ -96,7 +112,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "worklists:connection-test": world.connection_test.pk,
         "worklists:stop-connection-test": world.connection_test.pk,
         "worklists:connection-record": world.connection_test.pk,
-    }
+    } | dict.fromkeys(PEOPLE, world.colleague.pk)
     known: dict[str, Any] = {
         "iep": world.stay.iep,
         "ipp": world.stay.patient.ipp,

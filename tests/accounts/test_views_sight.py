@@ -17,7 +17,7 @@ from accounts.models import Establishment, RoleAssignment, User
 from accounts.permissions import PERMISSIONS
 from admissions.enums import StayStatus
 from billing.enums import Payer, RecordStatus
-from tests.accounts.test_views_roles import GUARDED, address
+from tests.accounts.test_views_roles import GUARDED, PEOPLE, address
 from tests.accounts.test_views_roles import world as _one_of_each
 from tests.factories import EstablishmentFactory, UnitFactory
 from tests.worklists import scene
@@ -39,6 +39,7 @@ THEIR_OWN = {
     "worklists:connection-test",
     "worklists:stop-connection-test",
     "worklists:connection-record",
+    *PEOPLE,
 }
 #: A payer's card, a channel, a certificate: the same for every establishment of the installation.
 SHARED = {

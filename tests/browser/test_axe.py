@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 
 from accounts.enums import Role
+from accounts.models import User
 from accounts.permissions import PERMISSIONS
 from admissions.models import Card
 from billing.enums import InvoiceStatus, Payer
@@ -70,6 +71,7 @@ def world(establishment) -> SimpleNamespace:
         association=association,
         anomaly=scene.an_anomaly(),
         connection_test=scene.a_connection_test(),
+        colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )
 
 

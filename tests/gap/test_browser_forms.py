@@ -58,19 +58,41 @@ def test_a_draft_over_a_dossier_that_changed_says_so(page):
     page.wait_for_selector("[data-notice=draft]")
     assert "le dossier a changé depuis" in page.inner_text("[data-notice=draft]")
     page.click("[data-notice=draft] button")
-    assert page.input_value("#id_member") == "" and page.evaluate("sessionStorage['gap.draft:admission']") is None
+    assert page.input_value("#id_member") == "" and page.evaluate("sessionStorage['gap.draft:1204:admission']") is None
 
 
-def test_a_draft_is_not_shown_to_the_next_person_and_leaves_with_the_session(page):
+def drafts(page):
+    return page.evaluate("Object.keys(sessionStorage).filter(key => key.startsWith('gap.draft'))")
+
+
+def test_a_draft_is_not_shown_to_the_next_person_nor_lost_for_its_owner(page):
     type_member(page)
-    page.evaluate("sessionStorage['gap.draft.owner'] = '\"77\"'")
+    # The same tab, taken over: what is kept is 77's.
+    page.evaluate(
+        "sessionStorage['gap.draft:77:admission'] = sessionStorage['gap.draft:1204:admission'];"
+        "delete sessionStorage['gap.draft:1204:admission']"
+    )
     page.goto("/")
-    page.wait_for_function("() => sessionStorage['gap.draft.owner'] === '\"1204\"'")
+    page.wait_for_selector("[data-draft]")
     assert page.input_value("#id_member") == ""
+    assert "441" in page.evaluate("sessionStorage['gap.draft:77:admission']")
     type_member(page)
     page.click("[data-sign-out] button")
     page.wait_for_url("**/sortir/")
-    assert "441" not in page.evaluate("JSON.stringify(sessionStorage)")
+    assert drafts(page) == ["gap.draft:77:admission"]
+
+
+def test_a_draft_of_yesterday_is_thrown_away(page):
+    type_member(page)
+    page.evaluate(
+        "(late => { for (const key of Object.keys(sessionStorage).filter(key => key.startsWith('gap.draft:'))) {"
+        " const kept = JSON.parse(sessionStorage[key]); kept.time -= late; sessionStorage[key] = JSON.stringify(kept) }"
+        "})(12 * 3600 * 1000)"
+    )
+    page.goto("/")
+    page.wait_for_selector("[data-draft]")
+    assert page.input_value("#id_member") == ""
+    assert drafts(page) == []
 
 
 # ---- forms sent once ----
