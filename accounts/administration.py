@@ -104,7 +104,7 @@ def _acting(by: User, whom: User | None = None, reason: str = "") -> Iterator[Es
 
 
 def _hold(by: User) -> Establishment:
-    return Establishment.objects.select_for_update().get(pk=by.establishment_id)
+    return Establishment.objects.select_for_update().get(pk=by.establishment_id or 0)
 
 
 def _standing(here: Establishment) -> QuerySet[RoleAssignment]:

@@ -133,9 +133,8 @@ def take_over(request: HttpRequest, user: User, station: Workstation, how: str, 
     if former is None:
         request.session = SessionStore()
         login(request, user, backend=BACKEND)
-        sessions.begin(
-            request, user, place=place_of(request), factors=how, workstation=station, until=access and access.until
-        )
+        until = access.until if access else None
+        sessions.begin(request, user, place=place_of(request), factors=how, workstation=station, until=until)
     else:
         _resume(request, former)
         page = former.page or page

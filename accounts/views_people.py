@@ -81,12 +81,12 @@ def _review_lines(here: Establishment, found: list[User]) -> Iterator[tuple[Any,
         if administration.is_dormant(user):
             state = "ouvert, dormant"
         who = (user.last_name, user.first_name, user.username, state)
-        for one in [role for role in user.role_assignments.all() if role.establishment_id == here.pk] or [None]:
-            if one is None:
-                yield (*who, "aucun", "", "", "", user.last_login)
-            else:
-                services = " ".join(one.services) or "tous"
-                yield (*who, one.get_role_display(), services, one.since, one.until, user.last_login)
+        held = [role for role in user.role_assignments.all() if role.establishment_id == here.pk]
+        if not held:
+            yield (*who, "aucun", "", "", "", user.last_login)
+        for one in held:
+            services = " ".join(one.services) or "tous"
+            yield (*who, one.get_role_display(), services, one.since, one.until, user.last_login)
 
 
 @needs(Action.MANAGE_ACCOUNTS)
