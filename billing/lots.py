@@ -20,7 +20,6 @@ from gap.fixedwidth import EncodeError
 from gap.identifiers import InvalidIdentifier
 from gap.locks import hold_for_transaction
 from gap.text import unaccented
-from teleservices import gates
 
 # One lot stays small enough to be read again by a person, and to be sent again.
 LOT_LIMIT = 500
@@ -28,8 +27,6 @@ LOT_LIMIT = 500
 
 def send_lots() -> int:
     """Write a lot for each AMC that has invoices ready, then deposit every prepared file. Returns how many lots."""
-    if gates.all_held(timezone.now()):
-        return 0
     count = 0
     waiting = (
         Invoice.objects.filter(status=InvoiceStatus.READY, payer=Payer.AMC, engagement__isnull=False)

@@ -163,8 +163,6 @@ SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 # Of one person: opening one more ends the oldest.
 SESSIONS_AT_ONCE = env.int("SESSIONS_AT_ONCE", default=3)
-# Where pg_dump and pg_restore of the server’s version are; empty: on the PATH.
-PG_BIN = env.str("PG_BIN", default="")
 # How long a protected dossier stays open to whoever said why.
 GLASS_S = env.int("GLASS_S", default=4 * 3600)
 # A session where nobody acts is locked after so many seconds (0: only when asked). A PIN is enough so long after a whole

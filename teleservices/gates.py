@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from teleservices.enums import CLAIMABLE, Lane
 from teleservices.messages import Operation
-from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
+from teleservices.models import ChannelRule, Circuit, TeleserviceCall
 from teleservices.models.calls import DIRECTORY
 from teleservices.retries import pause
 
@@ -47,12 +47,6 @@ def closed(call: TeleserviceCall, now: datetime) -> PutOff | None:
     if call.circuit_retry_at is not None and call.circuit_retry_at > now:
         return PutOff(call.circuit_retry_at + _spread(), CIRCUIT_OPEN)
     return None
-
-
-def all_held(now: datetime) -> bool:
-    """Whether a maintenance of every channel is under way: nothing leaves the hospital, by whatever way."""
-    windows = MaintenanceWindow.objects.filter(channel="", operation="", starts_at__lte=now, ends_at__gt=now)
-    return windows.exists()
 
 
 def free_slot(call: TeleserviceCall) -> int | None:

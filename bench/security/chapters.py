@@ -51,7 +51,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/supply/test_supply.py",
         "tests/browser/test_leaving.py",
     ),
-    "Chutes": ("tests/worklists/test_backups.py", "tests/supply/test_migrations.py"),
+    "Chutes": ("tests/supply/test_migrations.py",),
     "Entrées mauvaises": (
         "tests/gap/test_fuzz.py",
         "tests/api/test_schema_fuzz.py",

@@ -72,7 +72,6 @@ class Runtime:
         if self.postgres:
             self.postgres.launch(self.logs / "postgres.log")
             self.environment["DATABASE_URL"] = self.postgres.url
-            self.environment["PG_BIN"] = str(self.postgres.program)
         if self.redis:
             self.redis.launch(self.logs / "redis.log")
             self.environment["REDIS_URL"] = self.redis.url
