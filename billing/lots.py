@@ -16,6 +16,7 @@ from admissions.querysets import care_date, coverages_on
 from billing.enums import FileDirection, FileKind, FileStatus, InvoiceStatus, Payer, RecordStatus
 from billing.exchange import DreInvoice, DreLine, LotHeader, write_dre
 from billing.models import ExchangeFile, ExchangeRecord, Invoice, NumberSeries
+from billing.restored import RESTORED
 from gap.fixedwidth import EncodeError
 from gap.identifiers import InvalidIdentifier
 from gap.locks import hold_for_transaction
@@ -30,6 +31,7 @@ def send_lots() -> int:
     count = 0
     waiting = (
         Invoice.objects.filter(status=InvoiceStatus.READY, payer=Payer.AMC, engagement__isnull=False)
+        .exclude(blocked_reason=RESTORED)
         .order_by("debtor", "stay__establishment")
         .values_list("debtor", "stay__establishment", "engagement__dre_address")
         .distinct()
@@ -57,6 +59,7 @@ def _prepare(debtor_id: int, establishment_id: int, dre_address: str) -> Exchang
             stay__establishment=establishment_id,
             engagement__dre_address=dre_address,
         )
+        .exclude(blocked_reason=RESTORED)
         .order_by("pk")[:LOT_LIMIT]
     )
     ready = _writable(invoices)
@@ -103,6 +106,7 @@ def deposit_prepared() -> int:
     """Put prepared lots where the transport takes them. A crash in between deposits the same lot again, same number."""
     count = 0
     waiting = ExchangeFile.objects.filter(direction=FileDirection.OUT, status=FileStatus.PREPARED)
+    waiting = waiting.exclude(problem=RESTORED)
     for file_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
         count += _deposit(file_id)
     return count

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing.enums import InvoiceStatus, Payer
 from billing.models import Invoice
+from billing.restored import RESTORED
 from gap.templatetags.gap_format import clock, euros, short_date
 
 ARL_WAIT: Final = timedelta(hours=24)
@@ -87,6 +88,13 @@ def sentences(invoice: Invoice) -> Sentences:
 
 def _ready(invoice: Invoice) -> Sentences:
     at = f"Émise le {short_date(invoice.created_at)}"
+    if invoice.blocked_reason == RESTORED:
+        return Sentences(
+            "Elle est retenue\u00a0: l’hôpital est revenu à une sauvegarde, et elle est peut-être déjà partie.",
+            "Elle ne part dans aucun lot tant que l’administrateur ne l’a pas libérée.",
+            "Demandez à l’organisme s’il l’a déjà reçue.",
+            "alert-triangle",
+        )
     if invoice.blocked_reason:
         return Sentences(
             f"Elle ne peut pas partir : {_lower(invoice.blocked_reason)}",

@@ -93,6 +93,12 @@ def file_keys() -> list[tuple[bytes, bytes]]:
     return [(_id_of(key), key) for key in keys]
 
 
+def backup_keys() -> list[tuple[bytes, bytes]]:
+    """(short id, 32-byte key) of the backups, the current one first: of BACKUP_KEY, or of the ring of the fields without it."""
+    keys = [_derive(secret, b"backup") for secret in _secrets(settings.BACKUP_KEY or settings.FIELD_ENCRYPTION_KEY)]
+    return [(_id_of(key), key) for key in keys]
+
+
 def index_keys(purpose: str) -> list[bytes]:
     """The keys of one blind index, the current one first: two columns never share theirs."""
     return [_derive(secret, f"index:{purpose}".encode()) for secret in _secrets(settings.BLIND_INDEX_KEY)]

@@ -32,9 +32,14 @@ def key_id_of(head: bytes) -> bytes | None:
     return head[len(MAGIC) : len(MAGIC) + KEY_ID] if head.startswith(MAGIC) else None
 
 
-def seal(plain: IO[bytes], sealed: IO[bytes], context: str) -> None:
-    """Write `plain`, from where it stands to its end, encrypted under the current key, into `sealed`."""
-    key_id, key = file_keys()[0]
+#: (short id, key of 32 bytes), the current one first.
+Ring = list[tuple[bytes, bytes]]
+
+
+def seal(plain: IO[bytes], sealed: IO[bytes], context: str, ring: Ring | None = None) -> None:
+    """Write `plain`, from where it stands to its end, encrypted under the current key of the ring (that of the files
+    unless told) into `sealed`."""
+    key_id, key = (ring or file_keys())[0]
     salt = os.urandom(_SALT)
     cipher = _cipher(key, salt)
     sealed.write(MAGIC + key_id + salt)
@@ -53,12 +58,12 @@ class Unsealed(io.RawIOBase):
     Raises DecryptionError as soon as a chunk was altered, cut, moved, or when its key is no longer in the ring.
     """
 
-    def __init__(self, sealed: IO[bytes], context: str) -> None:
+    def __init__(self, sealed: IO[bytes], context: str, ring: Ring | None = None) -> None:
         self._sealed = sealed
         self._context = context
         sealed.seek(0)
         head = sealed.read(_HEADER)
-        key = dict(file_keys()).get(key_id_of(head) or b"")
+        key = dict(ring or file_keys()).get(key_id_of(head) or b"")
         if key is None or len(head) < _HEADER:
             raise DecryptionError(f"unreadable file in {context.partition('/')[0]}")
         self._cipher = _cipher(key, head[-_SALT:])

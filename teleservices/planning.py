@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import F
@@ -22,6 +22,8 @@ from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
 from teleservices.perimeter import OUTSIDE, TESTED
 
+#: The cause of a call that a return to a backup holds: only a person lets it leave (`teleservices.restored`).
+RESTORED: Final = "restored"
 # Events after which rights must be known afresh if the last answer has lost its validity.
 _RIGHTS_EVENTS = {
     EventKind.STAY_PREADMITTED,
@@ -259,7 +261,7 @@ def _rearm(stay: Stay, event: AdmissionEvent) -> int:
     freed = refused.update(superseded_at=now)
     waiting = [CallStatus.PLANNED, CallStatus.UNKNOWN, CallStatus.NEEDS_REFERENT]
     # A worker claims a call without the stay's lock: the call's own says whether it still waits.
-    for call in calls.select_for_update().filter(status__in=waiting):
+    for call in calls.select_for_update().filter(status__in=waiting).exclude(cause=RESTORED):
         if call.status == CallStatus.NEEDS_REFERENT:
             call.status, call.cause = CallStatus.PLANNED, ""
         call.not_before = now

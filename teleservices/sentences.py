@@ -32,6 +32,7 @@ CAUSES: Final = {
     "address_not_https": "l’adresse de l’organisme n’est pas sécurisée",
     "address_refused": "l’adresse de l’organisme n’est pas de celles que nos réglages permettent",
     "invalid_request": "notre message n’est pas conforme au contrat",
+    "restored": "l’hôpital est revenu à une sauvegarde\u00a0: ce message est peut-être déjà parti",
     "too_many_simulations": "le séjour a atteint le nombre de simulations permis",
 }
 

@@ -66,6 +66,11 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
         "Notre message ne respecte pas le contrat",
         "Donnée du dossier hors format, ou défaut du logiciel : signalez-le à l’éditeur, corrigez, puis relancez.",
     ),
+    "restored": (
+        "Peut-être déjà parti avant la restauration",
+        "L’hôpital est revenu à une sauvegarde. Demandez à l’organisme s’il a déjà cet engagement ou cette annulation ; "
+        "sinon, relancez.",
+    ),
     "too_many_simulations": (
         "Trop de simulations pour un même séjour",
         "Le suivi du séjour dit ce qui les déclenche. Voyez si c’est normal, puis relancez : une de plus part.",

@@ -51,7 +51,11 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/supply/test_supply.py",
         "tests/browser/test_leaving.py",
     ),
-    "Chutes": ("tests/supply/test_migrations.py",),
+    "Chutes": (
+        "tests/worklists/test_backup.py",
+        "tests/gap/test_point_in_time.py",
+        "tests/supply/test_migrations.py",
+    ),
     "Entrées mauvaises": (
         "tests/gap/test_fuzz.py",
         "tests/api/test_schema_fuzz.py",
