@@ -5,7 +5,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "Comptes et droits"
     #: Models whose changes the database tells to the journal.
-    journaled = ("establishment", "user", "roleassignment", "apiclient", "secondfactor")
+    journaled = ("establishment", "user", "roleassignment", "apiclient", "apisecret", "secondfactor")
 
     def ready(self) -> None:
         from celery.signals import task_prerun

@@ -70,6 +70,15 @@ class Scope(models.TextChoices):
     DEBTORS_WRITE = "debtors:write", "valider les associations"
 
 
+class ClientAuth(models.TextChoices):
+    """How a program proves itself, by the names of the IANA registry « OAuth Token Endpoint Authentication Methods »."""
+
+    SECRET = "client_secret_basic", "secret"
+    PRIVATE_KEY = "private_key_jwt", "signature (RFC 7523)"
+    CERTIFICATE = "tls_client_auth", "certificat d’une autorité (RFC 8705)"
+    OWN_CERTIFICATE = "self_signed_tls_client_auth", "certificat enregistré (RFC 8705)"
+
+
 class JournalKind(models.TextChoices):
     """What an entry of the journal tells."""
 

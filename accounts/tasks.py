@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from accounts import tokens, tries
 from accounts.journal import sealing
 
 
@@ -11,3 +12,10 @@ from accounts.journal import sealing
 def seal_journal() -> None:
     """Close what was written in the journal since the last time."""
     sealing.seal()
+
+
+@shared_task
+def sweep_credentials() -> None:
+    """Take away what opens nothing any more, and makes nobody wait."""
+    tokens.sweep()
+    tries.sweep()

@@ -208,6 +208,7 @@ CELERY_BEAT_SCHEDULE = {
     "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
+    "credentials": {"task": "accounts.tasks.sweep_credentials", "schedule": 3600, "options": {"queue": "batch"}},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
@@ -228,22 +229,8 @@ WHITENOISE_USE_FINDERS = env.bool("STATIC_FROM_SOURCE", default=True)
 WHITENOISE_MAX_AGE = 60
 # A source map is read by a developer, once: not worth a minute of compression.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
-    "jpg",
-    "jpeg",
-    "png",
-    "gif",
-    "webp",
-    "zip",
-    "gz",
-    "tgz",
-    "bz2",
-    "tbz",
-    "xz",
-    "br",
-    "woff",
-    "woff2",
-    "map",
-)
+    "jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "tgz", "bz2", "tbz", "xz", "br", "woff", "woff2", "map",
+)  # fmt: skip
 
 _S3 = env.str("S3_BUCKET", default="")
 
@@ -345,6 +332,20 @@ HEAVY_SCREENS = {
     "admissions:scan": "card",
     "admissions:scan-ahead": "card",
     "admissions:stay-scan": "card",
+}
+
+# Programs (docs/security-programs.md). The public address names us to them (RFC 8414), and stands in the links we send.
+PUBLIC_URL = env.str("PUBLIC_URL", default=f"{'https' if SECURE else 'http'}://{ALLOWED_HOSTS[0]}").rstrip("/")
+ACCESS_TOKEN_S = env.int("ACCESS_TOKEN_S", default=600)
+SECRET_DAYS = env.int("SECRET_DAYS", default=365)
+SECRET_OVERLAP_H = env.int("SECRET_OVERLAP_H", default=72)
+# How long a token given without OAuth 2 is taken.
+FIXED_TOKEN_DAYS = env.int("FIXED_TOKEN_DAYS", default=180)
+# The certificate of a program is told by the proxy that ends TLS, in this header: believed from these networks alone.
+CLIENT_CERTIFICATES = {
+    "proxies": env.list("CLIENT_CERTIFICATE_PROXIES", default=[]),
+    "header": env.str("CLIENT_CERTIFICATE_HEADER", default="Client-Cert"),
+    "authorities": env.str("CLIENT_CERTIFICATE_AUTHORITIES", default=""),
 }
 
 # Two key rings: the first key encrypts and indexes, all of them decrypt and find. Secrets of the fields and of the blind

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db
 
 #: Models whose changes are not journaled, and why.
 EXEMPT = {
+    "accounts_apitoken": "given and ended: entries of kind session say so; it lasts some minutes",
+    "accounts_usedassertion": "a signed proof that was taken, until it ends",
     "accounts_idempotentreply": "the answer already given to a program, kept a day",
     "accounts_recoverycode": "a secret, used once; using one is an entry of kind session",
     "accounts_session": "entries of kind session say who came and went",

@@ -27,6 +27,10 @@ PUBLIC = {
     "accounts:sign-out",
     "schema",
     "api-docs",
+    "oauth-token",
+    "oauth-revoke",
+    "oauth-secret",
+    "oauth-metadata",
     "teleservices:metrics",
 }
 API = "api/v1/"
