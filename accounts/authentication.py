@@ -100,7 +100,7 @@ class ClientTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
     name = "oauth2"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        scopes = {value: label for value, label in Scope.choices}
+        scopes = dict(Scope.choices)
         return {
             "type": "oauth2",
             "description": _SAYS,

@@ -80,7 +80,8 @@ def _overlap(asked: timedelta | None) -> timedelta:
 
 
 def check(client: ApiClient, secret: str) -> bool:
-    """Whether this is a secret of the client, valid now. Its use is noted."""
+    """Whether this is a secret of the client, valid now. Its use is noted, in the transaction of what it is worth: a
+    rotation that ends it waits for that one, and a use waits for a rotation, then finds it gone."""
     now = timezone.now()
     found = ApiSecret.objects.filter(client=client, digest=digest(secret), expires_at__gt=now)
     return bool(found.update(last_used_at=now))

@@ -68,6 +68,7 @@ class Scope(models.TextChoices):
     WORKLISTS_READ = "worklists:read", "lire les listes de travail"
     DEBTORS_READ = "debtors:read", "lire les débiteurs et les associations"
     DEBTORS_WRITE = "debtors:write", "valider les associations"
+    WEBHOOKS = "webhooks:write", "s’abonner à des événements"
 
 
 class ClientAuth(models.TextChoices):

@@ -189,26 +189,16 @@ EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "events": {"task": "admissions.tasks.sweep_events", "schedule": SWEEP_EVERY_S},
     "calls": {"task": "teleservices.tasks.sweep_calls", "schedule": SWEEP_EVERY_S},
-    "anomalies": {
-        "task": "teleservices.tasks.rearm_solved_anomalies",
-        "schedule": 60,
-        "options": {"queue": "batch"},
-    },
-    "perimeters": {
-        "task": "teleservices.tasks.apply_perimeters",
-        "schedule": 60,
-        "options": {"queue": "batch"},
-    },
-    "certificates": {
-        "task": "teleservices.tasks.watch_certificates",
-        "schedule": 3600,
-        "options": {"queue": "batch"},
-    },
+    "anomalies": {"task": "teleservices.tasks.rearm_solved_anomalies", "schedule": 60, "options": {"queue": "batch"}},
+    "perimeters": {"task": "teleservices.tasks.apply_perimeters", "schedule": 60, "options": {"queue": "batch"}},
+    "certificates": {"task": "teleservices.tasks.watch_certificates", "schedule": 3600, "options": {"queue": "batch"}},
     "purge": {"task": "teleservices.tasks.purge", "schedule": 3600, "options": {"queue": "batch"}},
     "addresses": {"task": "teleservices.tasks.rearm_addresses", "schedule": 60, "options": {"queue": "batch"}},
     "unknown codes": {"task": "teleservices.tasks.reconsider_unknown_codes", "schedule": 3600},
     "journal": {"task": "accounts.tasks.seal_journal", "schedule": JOURNAL_EVERY_S},
     "credentials": {"task": "accounts.tasks.sweep_credentials", "schedule": 3600, "options": {"queue": "batch"}},
+    "webhooks": {"task": "teleservices.tasks.sweep_webhooks", "schedule": SWEEP_EVERY_S, "options": {"queue": "batch"}},
+    "webhooks kept": {"task": "teleservices.tasks.forget_webhooks", "schedule": 3600, "options": {"queue": "batch"}},
     "lots": {"task": "billing.tasks.send_lots", "schedule": EXCHANGE_EVERY_S},
     "returns": {"task": "billing.tasks.import_returns", "schedule": EXCHANGE_EVERY_S},
 }
@@ -335,7 +325,7 @@ HEAVY_SCREENS = {
 }
 
 # Programs (docs/security-programs.md). The public address names us to them (RFC 8414), and stands in the links we send.
-PUBLIC_URL = env.str("PUBLIC_URL", default=f"{'https' if SECURE else 'http'}://{ALLOWED_HOSTS[0]}").rstrip("/")
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http{'s' * SECURE}://{ALLOWED_HOSTS[0]}").rstrip("/")
 ACCESS_TOKEN_S = env.int("ACCESS_TOKEN_S", default=600)
 SECRET_DAYS = env.int("SECRET_DAYS", default=365)
 SECRET_OVERLAP_H = env.int("SECRET_OVERLAP_H", default=72)
@@ -346,6 +336,16 @@ CLIENT_CERTIFICATES = {
     "proxies": env.list("CLIENT_CERTIFICATE_PROXIES", default=[]),
     "header": env.str("CLIENT_CERTIFICATE_HEADER", default="Client-Cert"),
     "authorities": env.str("CLIENT_CERTIFICATE_AUTHORITIES", default=""),
+}
+
+# Where programs may ask to be told (docs/webhooks.md): names with all that is below them, ports, private networks opened.
+WEBHOOKS = {
+    "hosts": env.list("WEBHOOK_HOSTS", default=[]),
+    "ports": tuple(int(port) for port in env.list("WEBHOOK_PORTS", default=["443"])),
+    "internal_networks": env.list("WEBHOOK_INTERNAL_NETWORKS", default=[]),
+    "authorities": env.str("WEBHOOK_AUTHORITIES", default=""),
+    "days": env.int("WEBHOOK_DAYS", default=3),
+    "kept_days": env.int("WEBHOOK_KEPT_DAYS", default=30),
 }
 
 # Two key rings: the first key encrypts and indexes, all of them decrypt and find. Secrets of the fields and of the blind

@@ -54,6 +54,10 @@ SPECTACULAR_SETTINGS = {
         {"name": "Séjours", "description": "De la pré-admission à la sortie."},
         {"name": "Cartes et couvertures", "description": "Qui paie, et comment on le sait."},
         {"name": "Appels", "description": "Ce qui a été demandé aux organismes, essai par essai."},
+        {
+            "name": "Abonnements",
+            "description": "Être prévenu\u00a0: des messages signés, brefs, remis au moins une fois.",
+        },
         {"name": "Factures", "description": "Une facture par payeur ; rejets, corrections, paiements."},
         {"name": "Échanges", "description": "Fichiers envoyés et reçus, enregistrement par enregistrement."},
         {"name": "Listes de travail", "description": "Ce qui attend une personne, compté puis ligne à ligne."},

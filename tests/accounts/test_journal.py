@@ -43,6 +43,7 @@ EXEMPT = {
     "billing_invoiceline": "written with its invoice, which cannot change once sent",
     "billing_numberseries": "a counter",
     "debtors_directoryentry": "a ledger of answers",
+    "teleservices_webhookmessage": "a ledger of what is owed to programs",
     "teleservices_anomalystep": "a ledger: written once, with who and when",
     "teleservices_circuit": "a state that the engine keeps",
     "teleservices_connectiontest": "a record: written once, with who and when",

@@ -175,7 +175,7 @@ class TestAtTheSameTime:
         assert 200 in before and len(after) > 3 and set(after) == {401}
 
     def test_no_token_is_given_by_a_secret_that_is_being_ended(self, establishment) -> None:
-        """The grant waits for the rotation that holds the client, then finds its secret gone."""
+        """The grant waits for the rotation that takes its secret away, then finds it gone."""
         program = make(establishment)
         secret = client_secrets.rotate(program).secret
         answers: list[int] = []
