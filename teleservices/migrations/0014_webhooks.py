@@ -47,7 +47,6 @@ class Migration(migrations.Migration):
                 ('occurred_at', models.DateTimeField(verbose_name='survenu le')),
                 ('created_at', models.DateTimeField(auto_now_add=True, db_index=True, verbose_name='écrit le')),
                 ('not_before', models.DateTimeField(verbose_name='pas avant')),
-                ('claimed_until', models.DateTimeField(null=True, verbose_name='pris jusqu’au')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='essais')),
                 ('delivered_at', models.DateTimeField(null=True, verbose_name='remis le')),
                 ('given_up_at', models.DateTimeField(null=True, verbose_name='abandonné le')),

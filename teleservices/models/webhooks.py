@@ -55,8 +55,8 @@ class WebhookMessage(models.Model):
     data = models.JSONField("données", default=dict)
     occurred_at = models.DateTimeField("survenu le")
     created_at = models.DateTimeField("écrit le", auto_now_add=True, db_index=True)
+    #: While a worker sends it, the end of its claim.
     not_before = models.DateTimeField("pas avant")
-    claimed_until = models.DateTimeField("pris jusqu’au", null=True)
     attempts = models.PositiveSmallIntegerField("essais", default=0)
     delivered_at = models.DateTimeField("remis le", null=True)
     given_up_at = models.DateTimeField("abandonné le", null=True)

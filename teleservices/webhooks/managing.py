@@ -91,6 +91,6 @@ def resume(webhook: Webhook) -> None:
 def replay(message: WebhookMessage) -> None:
     """Owe this message again, under the same identifier, delivered or not."""
     WebhookMessage.objects.filter(pk=message.pk).update(
-        delivered_at=None, given_up_at=None, not_before=timezone.now(), claimed_until=None, attempts=0, problem=""
+        delivered_at=None, given_up_at=None, not_before=timezone.now(), attempts=0, problem=""
     )
     transaction.on_commit(partial(wake, telling.TASK, message.pk, queue=telling.QUEUE))

@@ -111,19 +111,16 @@ def _claim(message_pk: int) -> WebhookMessage | None:
         .filter(pk=message_pk, delivered_at__isnull=True, given_up_at__isnull=True, not_before__lte=now)
         .first()
     )
-    if message is None or (message.claimed_until and message.claimed_until > now):
-        return None
-    if message.webhook.next_try_at and message.webhook.next_try_at > now:
+    if message is None or (message.webhook.next_try_at and message.webhook.next_try_at > now):
         return None
     if not _still_may(message):
         message.given_up_at, message.problem = now, "not_allowed"
         message.save(update_fields=["given_up_at", "problem"])
         return None
     message.attempts += 1
-    message.claimed_until = now + _CLAIM
-    # Taken from the queue as long as it is held: a worker that dies lets it come back by itself.
-    message.not_before = message.claimed_until
-    message.save(update_fields=["attempts", "claimed_until", "not_before"])
+    # Out of the queue as long as it is held: that is the whole claim. A worker that dies lets it come back by itself.
+    message.not_before = now + _CLAIM
+    message.save(update_fields=["attempts", "not_before"])
     return message
 
 
@@ -140,7 +137,7 @@ def _record(message: WebhookMessage, status: int | None, problem: str) -> None:
     webhook = Webhook.objects.select_for_update(of=("self",)).filter(pk=message.webhook_id).first()
     if webhook is None:
         return
-    message.http_status, message.problem, message.claimed_until = status, problem[:60], None
+    message.http_status, message.problem = status, problem[:60]
     if not problem:
         message.delivered_at, webhook.failing_since, webhook.next_try_at = now, None, None
     else:
@@ -150,7 +147,7 @@ def _record(message: WebhookMessage, status: int | None, problem: str) -> None:
         webhook.next_try_at = now + silent if status is None else None
         if status == _GONE or now - webhook.failing_since > timedelta(days=settings.WEBHOOKS["days"]):
             _stop(webhook, now)
-    message.save(update_fields=["http_status", "problem", "claimed_until", "delivered_at", "not_before"])
+    message.save(update_fields=["http_status", "problem", "delivered_at", "not_before"])
     webhook.save(update_fields=["failing_since", "next_try_at", "stopped_at"])
 
 

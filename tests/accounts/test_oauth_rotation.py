@@ -137,6 +137,7 @@ except client_secrets.RotationUnderWay:
 """
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 class TestAtTheSameTime:
     def test_of_two_processes_that_rotate_one_does_and_the_secret_in_use_stays(self, establishment) -> None:
