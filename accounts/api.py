@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.http.response import HttpResponseBase
+from django.utils.http import http_date
 from rest_framework import viewsets
 from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from accounts import idempotency
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
 from accounts.models import ApiClient
+from accounts.tokens import Grant
 from gap.api.openapi import Schema
 from gap.api.parsers import StrictJsonParser
 from gap.api.problems import Problem
@@ -23,6 +25,8 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # A body of ours is a few lines; a card is a file of 10 Mo at most, and the form around it.
 _JSON_LIMIT = 1024 * 1024
 _FORM_LIMIT = 11 * 1024 * 1024
+# Since OAuth 2: 23 November 2026, as RFC 9745 writes a date.
+_FIXED_TOKENS_DEPRECATED = "@1795392000"
 
 
 class ClientViewSet(viewsets.GenericViewSet[Any]):
@@ -78,6 +82,7 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
         answer = super().finalize_response(request, response, *args, **kwargs)
         # Dossiers: no cache on the way keeps them.
         answer.headers.setdefault("Cache-Control", "no-store")
+        _tell_the_client(answer, getattr(request, "auth", None), self.required_scopes.get(str(request.method)))
         return answer
 
     def _once(self, act: Any, required: bool, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -101,6 +106,16 @@ class ClientViewSet(viewsets.GenericViewSet[Any]):
         serializer = serializer_class(data=self.request.data, context=self.get_serializer_context(), **options)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+
+def _tell_the_client(answer: Any, grant: Any, scope: Scope | None) -> None:
+    """What a library reads in the headers: the scope that is missing (RFC 6750 §3.1), the end of a fixed token (RFC 9745,
+    RFC 8594)."""
+    if answer.status_code == 403 and scope is not None:
+        answer.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
+    if isinstance(grant, Grant) and grant.fixed_until:
+        answer.headers["Deprecation"] = _FIXED_TOKENS_DEPRECATED
+        answer.headers["Sunset"] = http_date(grant.fixed_until.timestamp())
 
 
 def _refuse_large(request: Request) -> None:

@@ -5,7 +5,17 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "Comptes et droits"
     #: Models whose changes the database tells to the journal.
-    journaled = ("establishment", "user", "roleassignment", "apiclient", "secondfactor", "control", "pin", "badge")
+    journaled = (
+        "establishment",
+        "user",
+        "roleassignment",
+        "apiclient",
+        "secondfactor",
+        "control",
+        "pin",
+        "badge",
+        "apisecret",
+    )
 
     def ready(self) -> None:
         from celery.signals import task_prerun

@@ -72,6 +72,7 @@ class Scope(models.TextChoices):
     DEBTORS_READ = "debtors:read", "lire les débiteurs et les associations"
     DEBTORS_WRITE = "debtors:write", "valider les associations"
     PROTECTED = "protected", "voir aussi les dossiers protégés"
+    WEBHOOKS = "webhooks:write", "s’abonner à des événements"
 
 
 class Controlled(models.TextChoices):
@@ -82,6 +83,15 @@ class Controlled(models.TextChoices):
     RESTORE = "restore", "restauration essayée"
     PURGE = "purge", "effacement de ce qui a assez duré"
     KEYS = "keys", "passage aux clés en cours"
+
+
+class ClientAuth(models.TextChoices):
+    """How a program proves itself, by the names of the IANA registry « OAuth Token Endpoint Authentication Methods »."""
+
+    SECRET = "client_secret_basic", "secret"
+    PRIVATE_KEY = "private_key_jwt", "signature (RFC 7523)"
+    CERTIFICATE = "tls_client_auth", "certificat d’une autorité (RFC 8705)"
+    OWN_CERTIFICATE = "self_signed_tls_client_auth", "certificat enregistré (RFC 8705)"
 
 
 class JournalKind(models.TextChoices):

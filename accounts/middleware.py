@@ -31,7 +31,7 @@ class Journal:
         with working(unit_of(request)) as unit:
             request.unit = unit  # type: ignore[attr-defined]
             response = self.get_response(request)
-            if response.status_code in _REFUSED and (unit.user_id or unit.client_id):
+            if response.status_code in _REFUSED and (unit.user_id or unit.client_id) and not _told(unit):
                 writing.done(JournalKind.REFUSED, detail={"status": response.status_code})
             if response.headers.get("Content-Disposition", "").startswith("attachment"):
                 writing.done(JournalKind.EXPORT, detail={"query": request.GET.dict()} if request.GET else {})
@@ -43,6 +43,11 @@ class Journal:
         unit: Unit = request.unit  # type: ignore[attr-defined]
         if request.resolver_match:
             unit.action = f"{request.method} {request.resolver_match.view_name}"
+
+
+def _told(unit: Unit) -> bool:
+    """Whether a refused sign-in said so itself."""
+    return any(seen.kind == JournalKind.SESSION for seen in unit.seen)
 
 
 def unit_of(request: HttpRequest) -> Unit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from accounts import quick_access, sessions, tries
+from accounts import quick_access, sessions, tokens, tries
 from accounts.journal import sealing
 
 
@@ -19,4 +19,5 @@ def sweep_signing_in() -> None:
     """Take away what opens nothing any more: sessions, quick accesses and tries that are over."""
     sessions.sweep()
     quick_access.sweep()
+    tokens.sweep()
     tries.sweep()

@@ -21,6 +21,8 @@ from gap.fixedwidth import EncodeError
 from gap.identifiers import InvalidIdentifier
 from gap.locks import hold_for_transaction
 from gap.text import unaccented
+from teleservices.webhooks import kinds, telling
+from teleservices.webhooks.telling import Fact
 
 # One lot stays small enough to be read again by a person, and to be sent again.
 LOT_LIMIT = 500
@@ -98,6 +100,13 @@ def _prepare(debtor_id: int, establishment_id: int, dre_address: str) -> Exchang
     )
     Invoice.objects.filter(pk__in=[invoice.pk for invoice, _ in ready]).update(
         status=InvoiceStatus.SENT, sent_at=now, blocked_reason=""
+    )
+    telling.tell(
+        kinds.INVOICE_SENT,
+        (
+            Fact(one.stay, f"invoices/{one.number}", {"invoice": one.number, "payer": Payer.AMC.value})
+            for one, _ in ready
+        ),
     )
     return file
 

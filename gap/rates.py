@@ -87,7 +87,10 @@ _counter = _Counter()
 forget = _counter.forget
 
 
-def wait_of(kind: str, who: Any) -> int:
-    """Seconds that somebody must wait before one more of a kind (a key of `settings.RATES_PER_MINUTE`); 0 to pass."""
-    rate: int = settings.RATES_PER_MINUTE[kind]
+def wait_of(kind: str, who: Any, per_minute: int | None = None) -> int:
+    """Seconds that somebody must wait before one more of a kind (a key of `settings.RATES_PER_MINUTE`); 0 to pass.
+
+    `per_minute`: their own rate, where they have one.
+    """
+    rate: int = settings.RATES_PER_MINUTE[kind] if per_minute is None else per_minute
     return _counter.wait_of(f"{kind}:{who}", rate)

@@ -15,6 +15,7 @@ from gap import schedule
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.headers import content_security_policy
+from gap.heavy import HEAVY_SCREENS as HEAVY_SCREENS
 from gap.logs import LOGGING as LOGGING
 from gap.logs import configure_structlog
 
@@ -312,17 +313,29 @@ RATES_PER_MINUTE = {
     "export": env.int("EXPORT_RATE_PER_MINUTE", default=20),
     "card": env.int("CARD_RATE_PER_MINUTE", default=120),
 }
-HEAVY_SCREENS = {
-    "accounts:review": "export",
-    "admissions:arrivals-export": "export",
-    "worklists:export": "export",
-    "worklists:connection-export": "export",
-    "worklists:connection-record": "export",
-    "worklists:anomaly-evidence": "export",
-    "billing:exchange-download": "export",
-    "admissions:scan": "card",
-    "admissions:scan-ahead": "card",
-    "admissions:stay-scan": "card",
+
+# Programs (docs/security-programs.md). The public address names us to them (RFC 8414), and stands in the links we send.
+PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http{'s' * SECURE}://{ALLOWED_HOSTS[0]}").rstrip("/")
+ACCESS_TOKEN_S = env.int("ACCESS_TOKEN_S", default=600)
+SECRET_DAYS = env.int("SECRET_DAYS", default=365)
+SECRET_OVERLAP_H = env.int("SECRET_OVERLAP_H", default=72)
+# How long a token given without OAuth 2 is taken.
+FIXED_TOKEN_DAYS = env.int("FIXED_TOKEN_DAYS", default=180)
+# The certificate of a program is told by the proxy that ends TLS, in this header: believed from these networks alone.
+CLIENT_CERTIFICATES = {
+    "proxies": env.list("CLIENT_CERTIFICATE_PROXIES", default=[]),
+    "header": env.str("CLIENT_CERTIFICATE_HEADER", default="Client-Cert"),
+    "authorities": env.str("CLIENT_CERTIFICATE_AUTHORITIES", default=""),
+}
+
+# Where programs may ask to be told (docs/webhooks.md): names with all that is below them, ports, private networks opened.
+WEBHOOKS = {
+    "hosts": env.list("WEBHOOK_HOSTS", default=[]),
+    "ports": tuple(int(port) for port in env.list("WEBHOOK_PORTS", default=["443"])),
+    "internal_networks": env.list("WEBHOOK_INTERNAL_NETWORKS", default=[]),
+    "authorities": env.str("WEBHOOK_AUTHORITIES", default=""),
+    "days": env.int("WEBHOOK_DAYS", default=3),
+    "kept_days": env.int("WEBHOOK_KEPT_DAYS", default=30),
 }
 
 # Two key rings: the first key encrypts and indexes, all of them decrypt and find. Secrets of the fields and of the blind

@@ -9,6 +9,7 @@ from gap.api.views import DocumentationView
 urlpatterns = [
     path("", include("worklists.urls")),
     path("", include("accounts.urls")),
+    path("", include("accounts.oauth.urls")),
     path("", include("admissions.urls")),
     path("", include("teleservices.urls")),
     path("", include("billing.urls")),

@@ -20,6 +20,7 @@ class TeleservicesConfig(AppConfig):
         "softwarecertificate",
         "trustedauthority",
         "retentionrule",
+        "webhook",
     )
 
     def ready(self) -> None:
@@ -27,5 +28,6 @@ class TeleservicesConfig(AppConfig):
         from teleservices import handlers, reference
 
         register_consumer("teleservices", "teleservices.planning.plan_calls")
+        register_consumer("webhooks", "teleservices.webhooks.telling.consume")
         handlers.register_own()
         post_migrate.connect(reference.load_missing, sender=self)

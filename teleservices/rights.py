@@ -29,6 +29,7 @@ from teleservices.messages import (
     RightsRequest,
 )
 from teleservices.models import TeleserviceCall
+from teleservices.webhooks import kinds, telling
 
 # The directory changes slowly; the norm's own validity is not public (docs/conformite.md).
 DIRECTORY_FRESH_FOR = timedelta(hours=24)
@@ -184,7 +185,8 @@ class RightsHandler:
             answer.rights_until is None or day <= answer.rights_until
         )
         reason = "" if covered else _outside(answer)
-        apply_rights(
+        before = latest_rights(call.stay_id, call.coverage_id)
+        given = apply_rights(
             call.stay,
             call.coverage_id,
             status=RightsStatus.OPEN if covered else RightsStatus.CLOSED,
@@ -199,6 +201,8 @@ class RightsHandler:
             answered_at=received_at(call),
             valid_until=answer.answer_valid_until,
         )
+        if before is None or before.status != given.status:
+            telling.tell(kinds.RIGHTS_CHANGED, [telling.Fact(call.stay, also={"rights": str(given.status)})])
 
 
 def _outside(answer: RightsAnswer) -> str:

@@ -11,6 +11,7 @@ from teleservices import (
     perimeter,
     retention,
 )
+from teleservices.webhooks import sending
 
 
 @shared_task
@@ -27,6 +28,21 @@ def drain_calls(call_id: int) -> None:
 def sweep_calls() -> None:
     engine.sweep()
     connection_test.sweep()
+
+
+@shared_task
+def send_webhook(message_id: int) -> None:
+    sending.send(message_id)
+
+
+@shared_task
+def sweep_webhooks() -> None:
+    sending.sweep()
+
+
+@shared_task
+def forget_webhooks() -> None:
+    sending.forget()
 
 
 @shared_task

@@ -4,10 +4,13 @@ from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
 from accounts.models.programs import ApiClient, IdempotentReply
 from accounts.models.signing_in import RecoveryCode, SecondFactor, Session, Tries
+from accounts.models.tokens import ApiSecret, ApiToken, UsedAssertion
 from accounts.models.workstations import Badge, Pin, QuickAccess, Workstation
 
 __all__ = [
     "ApiClient",
+    "ApiSecret",
+    "ApiToken",
     "Badge",
     "Control",
     "Establishment",
@@ -22,6 +25,7 @@ __all__ = [
     "SecondFactor",
     "Session",
     "Tries",
+    "UsedAssertion",
     "User",
     "Workstation",
 ]

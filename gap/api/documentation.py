@@ -5,7 +5,9 @@ from __future__ import annotations
 _DESCRIPTION = """
 Admissions, droits, facturation et recouvrement : la même chaîne que les écrans, par les mêmes règles.
 
-**Se connecter.** Chaque programme a son jeton (`Authorization: Bearer …`) et les portées qu’il lui faut, une par une.
+**Se connecter.** Chaque programme a son identifiant, une preuve (secret, signature ou certificat) et les portées qu’il lui
+faut, une par une. Il demande à `POST /api/oauth/token` un jeton de quelques minutes (OAuth 2, `client_credentials`), et
+l’envoie (`Authorization: Bearer …`). `POST /api/oauth/revoke` y met fin, `POST /api/oauth/secret` renouvelle le secret.
 Il ne voit que son établissement ; le reste répond 404.
 
 **Nommer.** Un patient par son IPP, un séjour par son IEP, une facture par son numéro, un appel par son `message_id`.
@@ -52,6 +54,10 @@ SPECTACULAR_SETTINGS = {
         {"name": "Séjours", "description": "De la pré-admission à la sortie."},
         {"name": "Cartes et couvertures", "description": "Qui paie, et comment on le sait."},
         {"name": "Appels", "description": "Ce qui a été demandé aux organismes, essai par essai."},
+        {
+            "name": "Abonnements",
+            "description": "Être prévenu\u00a0: des messages signés, brefs, remis au moins une fois.",
+        },
         {"name": "Factures", "description": "Une facture par payeur ; rejets, corrections, paiements."},
         {"name": "Échanges", "description": "Fichiers envoyés et reçus, enregistrement par enregistrement."},
         {"name": "Listes de travail", "description": "Ce qui attend une personne, compté puis ligne à ligne."},

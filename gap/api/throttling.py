@@ -11,14 +11,15 @@ from gap import rates
 
 
 class ClientThrottle(BaseThrottle):
-    """The rate of the settings for each client. The API has no anonymous operation: nobody else is counted."""
+    """The rate of the client, or that of the settings. The API has no anonymous operation: nobody else is counted."""
 
     def __init__(self) -> None:
         self._wait_s = 0
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        if request.user is not None and request.user.pk is not None:
-            self._wait_s = rates.wait_of("api", request.user.pk)
+        client: Any = request.user
+        if client is not None and client.pk is not None:
+            self._wait_s = rates.wait_of("api", client.pk, client.rate_per_minute)
         return not self._wait_s
 
     def wait(self) -> float:

@@ -11,6 +11,7 @@ from teleservices.models.channels import ChannelRule, Circuit, MaintenanceWindow
 from teleservices.models.connection import ConnectionMilestone, ConnectionPlan, ConnectionTest
 from teleservices.models.perimeter import Perimeter, PerimeterAmc
 from teleservices.models.retention import RetentionRule
+from teleservices.models.webhooks import Webhook, WebhookMessage
 
 __all__ = [
     "OPERATIONS",
@@ -34,4 +35,6 @@ __all__ = [
     "TeleserviceAttempt",
     "TeleserviceCall",
     "TrustedAuthority",
+    "Webhook",
+    "WebhookMessage",
 ]

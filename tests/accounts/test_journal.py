@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db
 
 #: Models whose changes are not journaled, and why.
 EXEMPT = {
+    "accounts_apitoken": "given and ended: entries of kind session say so; it lasts some minutes",
+    "accounts_usedassertion": "a signed proof that was taken, until it ends",
     "accounts_idempotentreply": "the answer already given to a program, kept a day",
     "accounts_recoverycode": "a secret, used once; using one is an entry of kind session",
     "accounts_quickaccess": "a state of a workstation; entries of kind session say when it was used or ended",
@@ -44,6 +46,7 @@ EXEMPT = {
     "billing_invoiceline": "written with its invoice, which cannot change once sent",
     "billing_numberseries": "a counter",
     "debtors_directoryentry": "a ledger of answers",
+    "teleservices_webhookmessage": "a ledger of what is owed to programs",
     "teleservices_anomalystep": "a ledger: written once, with who and when",
     "teleservices_circuit": "a state that the engine keeps",
     "teleservices_connectiontest": "a record: written once, with who and when",

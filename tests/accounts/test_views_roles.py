@@ -31,6 +31,10 @@ PUBLIC = {
     "accounts:welcome",
     "schema",
     "api-docs",
+    "oauth-token",
+    "oauth-revoke",
+    "oauth-secret",
+    "oauth-metadata",
     "teleservices:metrics",
 }
 API = "api/v1/"

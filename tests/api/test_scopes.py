@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from accounts.enums import Scope
 from accounts.models import ApiClient
+from teleservices.models import Webhook, WebhookMessage
 from tests.api.conftest import ROOT, World
 from tests.api.routes import METHODS, TABLE, served
 from worklists.registry import all_worklists
@@ -26,6 +29,8 @@ def address(world: World, route: str) -> str:
         "coverages": world.coverage.pk,
         "associations": world.association.pk,
         "exchange-files": world.file.pk,
+        "webhooks": _first(Webhook),
+        "deliveries": _first(WebhookMessage),
     }
     names = {
         "<ipp>": world.patient.ipp,
@@ -41,6 +46,19 @@ def address(world: World, route: str) -> str:
     return f"{ROOT}/{route}"
 
 
+def _first(model: Any) -> int:
+    return model.objects.values_list("pk", flat=True).first() or 0
+
+
+def listen(client: ApiClient) -> None:
+    """This program asked to be told, and is owed something."""
+    webhook = Webhook.objects.create(client=client, url=f"https://{uuid.uuid4()}.example/", kinds=[], secret="s")
+    now = timezone.now()
+    WebhookMessage.objects.create(
+        message_id=uuid.uuid4(), webhook=webhook, kind="stay.admitted", occurred_at=now, not_before=now
+    )
+
+
 def send(client: Client, method: str, url: str) -> HttpResponse:
     key = {"idempotency-key": str(uuid.uuid4())} if method == "POST" else {}
     return client.generic(method, url, "{}", content_type="application/json", headers=key)
@@ -53,6 +71,7 @@ def test_the_table_names_every_route_and_no_other() -> None:
 @pytest.mark.parametrize("scope", Scope.values)
 def test_a_scope_opens_exactly_its_routes(api, world, scope: str) -> None:
     client = api(scope)
+    listen(ApiClient.objects.latest("pk"))
     for (method, route), wanted in TABLE.items():
         response = send(client, method, address(world, route))
         if wanted == scope:
@@ -99,7 +118,9 @@ def test_the_browser_session_of_a_person_opens_nothing(signed_in, world) -> None
     assert signed_in(Role.REFERENT).get(f"{ROOT}/patients").status_code == 401
 
 
-def test_what_belongs_to_another_hospital_is_not_found(stranger, world) -> None:
+def test_what_belongs_to_another_hospital_is_not_found(stranger, world, api) -> None:
+    api()
+    listen(ApiClient.objects.latest("pk"))
     shared = ("debtors", "associations", "worklists")  # one table for all, or a list of each: no dossier is named
     for method, route in TABLE:
         if "<" in route and not route.startswith(shared):

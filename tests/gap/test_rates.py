@@ -123,3 +123,43 @@ def test_without_redis_everybody_is_served_and_nobody_waits_for_it(api, settings
     assert statuses == [200] * 6
     assert elapsed < 2
     assert [line["event"] for line in logs if line["event"] == "rate_not_counted"] == ["rate_not_counted"]
+
+
+def test_a_client_that_has_its_own_rate_is_held_to_it_and_no_other_is(api, settings) -> None:
+    from accounts.models import ApiClient
+
+    settings.RATES_PER_MINUTE = settings.RATES_PER_MINUTE | {"api": 5}
+    slow, fast, usual = api(), api(), api()
+    for name, rate in (("client 0", 2), ("client 1", 7)):
+        ApiClient.objects.filter(name=name).update(rate_per_minute=rate)
+    passed = [[one.get("/api/v1/units").status_code for _ in range(9)].count(200) for one in (slow, fast, usual)]
+    assert passed == [2, 7, 5]
+
+
+ASK = """
+from django.test import Client
+client = Client(headers={"authorization": "Bearer " + os.environ["TOKEN"], "host": "localhost"})
+print(*[client.get("/api/v1/units").status_code for _ in range(20)])
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_rate_of_a_client_is_one_for_all_the_processes(establishment) -> None:
+    from accounts.enums import Scope
+    from accounts.models import ApiClient
+    from tests.processes import run_together
+
+    made, token = ApiClient.issue("labo", establishment, [Scope.STAYS_READ])
+    ApiClient.objects.filter(pk=made.pk).update(rate_per_minute=25)
+    statuses = " ".join(run_together(ASK, 2, TOKEN=token)).split()
+    assert (statuses.count("200"), statuses.count("429")) == (25, 15)
+
+
+def test_the_database_refuses_a_rate_that_lets_nothing_pass(api) -> None:
+    from django.db import IntegrityError, transaction
+
+    from accounts.models import ApiClient
+
+    api()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ApiClient.objects.update(rate_per_minute=0)

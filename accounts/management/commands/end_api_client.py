@@ -1,0 +1,29 @@
+"""`manage.py end_api_client CLIENT`: a program that connects no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from accounts import tokens
+from accounts.models import ApiClient
+
+
+class Command(BaseCommand):
+    help = "Met hors service un logiciel tiers, ses secrets et ses jetons. Ce qu’il a fait reste à son nom."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NOM")
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Held first: a token under way is given before, and ended here, or refused after.
+        client = ApiClient.objects.select_for_update(no_key=True).filter(name=options["name"]).first()
+        if client is None:
+            raise CommandError("Aucun logiciel n’a ce nom. Rien n’a changé.")
+        ApiClient.objects.filter(pk=client.pk).update(active=False)
+        client.secrets.all().delete()
+        ended = tokens.end_all(client)
+        self.stdout.write(f"{client} est hors service ({ended} jetons finis).")
