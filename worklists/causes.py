@@ -68,7 +68,7 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
     ),
     "restored": (
         "Peut-être déjà parti avant la restauration",
-        "L’hôpital est revenu à une sauvegarde. Demandez à l’organisme s’il a déjà cet engagement ou cette annulation ; "
+        "L’hôpital est revenu à une sauvegarde. Demandez à l’organisme s’il a déjà cet engagement ou cette annulation\u00a0; "
         "sinon, relancez.",
     ),
     "too_many_simulations": (

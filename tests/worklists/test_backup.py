@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -16,14 +17,24 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from psycopg import sql
 
+from admissions.enums import EventKind
+from admissions.events import SYSTEM, record_event
 from admissions.models import Stay
 from admissions.services.patients import next_number
 from billing.models import ExchangeFile, Invoice, NumberSeries
+from billing.restored import RESTORED
+from billing.views_words import sentences
+from gap.backup import making, manifest, restoring
+from teleservices.models import TeleserviceCall
 from tests import dump, hospital
+from tests.chain import deliver_owed
 from tests.processes import ROOT, database_url
 from tests.worklists.recovery_scripts import AFTER, REFUSED, RELEASED, leave_something_to_send
+from worklists.causes import words_of_cause
+from worklists.recovery import last_seal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,6 +111,9 @@ def test_a_hospital_comes_back_whole_on_another_server_and_sends_nothing_twice(
     }.items():
         assert secret not in everything, what
 
+    # A dump is compressed: its own mark would tell one that is in clear.
+    assert b"PGDMP" not in everything
+
     # Life goes on: what is done now is what the fall takes.
     lost = next_number("stay_iep")
     again = Server(other_database, tmp_path / "new")
@@ -154,9 +168,15 @@ def test_a_backup_that_fails_leaves_nothing_and_one_never_overwrites_another(est
     assert not list(tmp_path.glob("*three*"))
 
 
-def test_files_that_rows_name_and_nobody_kept_are_told(simulator, establishment, tmp_path) -> None:
-    from gap.backup import restoring
+def test_a_backup_of_a_later_version_of_the_product_is_refused(establishment, tmp_path) -> None:
+    made = making.make(tmp_path / "one", last_seal)
+    later = dataclasses.replace(made, migrations=[*made.migrations, "admissions.9999_tomorrow"])
+    manifest.write(later, tmp_path / "one")
+    with pytest.raises(manifest.BackupRefused, match="plus récente"):
+        restoring.look(tmp_path / "one", replace=False)
 
+
+def test_files_that_rows_name_and_nobody_kept_are_told(simulator, establishment, tmp_path) -> None:
     hospital.fill(establishment)
     assert list(restoring.missing_files()) == [] and restoring.unreadable_columns() == []
     lot = ExchangeFile.objects.get(direction="out")
@@ -174,8 +194,13 @@ def test_a_database_that_postgresql_brought_back_is_settled_too(simulator, estab
     call_command("settle_restored", "2026-11-23T10:41:00+01:00", "--leap=50", stdout=out)
     assert "1 engagements ou annulations, 1 factures, 1 lots" in out.getvalue()
     assert next_number("patient_ipp") == before + 51
+    # Whoever looks at what waits is told why, and what to do.
+    told = sentences(Invoice.objects.get(blocked_reason=RESTORED))
+    assert "sauvegarde" in told.happened and "libérée" in told.system and "organisme" in told.you
+    assert words_of_cause("restored")[0] == "Peut-être déjà parti avant la restauration"
     # New facts of the stay free what a fault stopped, not what a return to a backup holds.
     coverage = kept.patient.coverages.get(kind="AMC")
-    save_event(kept.stay, EventKind.COVERAGE_CHANGED, detail={"kind": "AMC", "coverage": coverage.pk})
+    with transaction.atomic():
+        record_event(kept.stay, EventKind.COVERAGE_CHANGED, SYSTEM, detail={"kind": "AMC", "coverage": coverage.pk})
     deliver_owed()
     assert list(TeleserviceCall.objects.filter(cause="restored").values_list("status", flat=True)) == ["needs_referent"]

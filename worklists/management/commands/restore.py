@@ -26,7 +26,7 @@ class Command(BaseCommand):
     help = (
         "Remet dans une base vide, et dans l’espace de fichiers, ce qu’une sauvegarde contient. À lancer par le "
         "propriétaire de la base, tout le reste arrêté. Les engagements et les factures qui ont pu partir depuis la "
-        "sauvegarde sont retenus\u00a0: « manage.py release_restored » les libère."
+        "sauvegarde sont retenus\u00a0: «\u00a0manage.py release_restored\u00a0» les libère."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,8 +50,11 @@ class Command(BaseCommand):
             restoring.bring_back(found, folder, replace=options["replace"])
             settled = recovery.settle(options["leap"], found.taken_at)
         except (BackupRefused, ProgramFailed, DecryptionError, DatabaseError, OSError) as problem:
+            why = (
+                "un contenu ne s’ouvre pas sous les clés données." if isinstance(problem, DecryptionError) else problem
+            )
             raise CommandError(
-                f"La restauration n’a pas abouti\u00a0: {problem} Ne démarrez rien sur cette base\u00a0; la sauvegarde est "
+                f"La restauration n’a pas abouti\u00a0: {why} Ne démarrez rien sur cette base\u00a0; la sauvegarde est "
                 "intacte, recommencez avec --replace."
             ) from problem
         wrong = self._look_again(found)
@@ -82,8 +85,8 @@ class Command(BaseCommand):
             f"sont revenus.\n"
             f"RPO\u00a0: tout ce qui a été fait depuis {found.taken_at} ({lost.total_seconds():.0f}\u00a0s) est à ressaisir.\n"
             f"RTO\u00a0: {seconds:.1f}\u00a0s pour cette restauration.\n"
-            f"Retenus jusqu’à « manage.py release_restored »\u00a0: {settled.calls} engagements ou annulations, "
+            f"Retenus jusqu’à «\u00a0manage.py release_restored\u00a0»\u00a0: {settled.calls} engagements ou annulations, "
             f"{settled.invoices} factures, {settled.lots} lots. {settled.sessions} sessions fermées.\n"
-            "Avant d’ouvrir\u00a0: « manage.py migrate », « manage.py grant_application_role », puis les comptes et les "
-            "programmes retirés depuis la sauvegarde, qui sont revenus."
+            "Avant d’ouvrir\u00a0: «\u00a0manage.py migrate\u00a0», «\u00a0manage.py grant_application_role\u00a0», "
+            "puis les comptes et les programmes retirés depuis la sauvegarde, qui sont revenus."
         )

@@ -38,6 +38,6 @@ class Command(BaseCommand):
             )
         settled = recovery.settle(options["leap"], instant.isoformat())
         self.stdout.write(
-            f"Retenus jusqu’à « manage.py release_restored »\u00a0: {settled.calls} engagements ou annulations, "
+            f"Retenus jusqu’à «\u00a0manage.py release_restored\u00a0»\u00a0: {settled.calls} engagements ou annulations, "
             f"{settled.invoices} factures, {settled.lots} lots. {settled.sessions} sessions fermées."
         )
