@@ -182,6 +182,23 @@ def test_a_colleague_takes_over_by_badge_and_pin_and_the_first_finds_what_was_ty
     assert page.locator("[data-draft] input[name=used_name]").input_value() == "LE GOFF"
 
 
+def test_a_badge_is_set_on_ones_account_by_the_douchette(open_page, person, no_violation) -> None:
+    user = a_colleague(person, "4917")
+    page = open_page()
+    sign_in(page, user)
+    page.goto("/compte/")
+    no_violation(page)
+    shot(page, "account-1366")
+    page.get_by_label("Badge", exact=True).focus()
+    Keyboard(page).scan("BDG99999999")
+    expect(page.get_by_label("Badge", exact=True)).to_have_value("BDG99999999")
+    assert page.url.endswith("/compte/"), "the end of line of a scan sends nothing"
+    page.locator("#id_badgeform_password").fill(PASSWORD)
+    page.get_by_role("button", name="Enregistrer ce badge").click()
+    expect(page.locator("#notices")).to_contain_text("Badge enregistré")
+    assert quick_access.bearer("BDG99999999") == user
+
+
 def test_the_page_of_a_locked_workstation_is_clean_and_takes_a_badge(open_page, person, no_violation) -> None:
     page = open_page()
     sign_in(page, a_colleague(person, "4917"))
