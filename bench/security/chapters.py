@@ -38,6 +38,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/gap/test_leaks.py",
         "tests/teleservices/test_retention.py",
         "tests/worklists/test_training_copy.py",
+        "tests/worklists/test_export_person.py",
     ),
     "Surface": (
         "tests/gap/test_headers.py",
@@ -50,6 +51,13 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/teleservices/test_addresses.py",
         "tests/supply/test_supply.py",
         "tests/browser/test_leaving.py",
+    ),
+    "Programmes": (
+        "tests/accounts/test_oauth.py",
+        "tests/accounts/test_oauth_certificates.py",
+        "tests/accounts/test_oauth_rotation.py",
+        "tests/teleservices/test_webhooks.py",
+        "tests/teleservices/test_webhooks_api.py",
     ),
     "Chutes": (
         "tests/worklists/test_backup.py",
