@@ -143,6 +143,7 @@ print(*[client.get("/api/v1/units").status_code for _ in range(20)])
 """
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_rate_of_a_client_is_one_for_all_the_processes(establishment) -> None:
     from accounts.enums import Scope
