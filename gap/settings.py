@@ -347,8 +347,7 @@ PLAIN_FILES_READABLE = env.bool("PLAIN_FILES_READABLE", default=True)
 # What closes the journal (docs/adr/0013): a ring too. Its own secret where the database's administrator may read the others.
 JOURNAL_KEY = env.str("JOURNAL_KEY", default="")
 
-# What closes a backup (docs/adr/0016): a ring; empty, FIELD_ENCRYPTION_KEY serves, derived apart. Where pg_dump and
-# pg_restore are, when they are not on PATH.
+# What closes a backup (docs/adr/0016): a ring; empty, FIELD_ENCRYPTION_KEY serves. Where pg_dump is, off PATH.
 BACKUP_KEY = env.str("BACKUP_KEY", default="")
 PG_PROGRAMS = env.str("PG_PROGRAMS", default="")
 

@@ -62,6 +62,15 @@ def rows(cluster: Cluster) -> list[tuple[object, ...]]:
         return connection.execute("select id, name, at from stay order by id").fetchall()
 
 
+def promoted(cluster: Cluster) -> None:
+    """It is read before it has played everything: wait until it has."""
+    until = time.monotonic() + 30
+    with cluster.connect() as connection:
+        while connection.execute("select pg_is_in_recovery()").fetchone() != (False,):
+            assert time.monotonic() < until, "the archive was not played to the end"
+            time.sleep(0.05)
+
+
 @pytest.mark.long
 def test_a_destroyed_table_comes_back_as_it_was_the_instant_before(folder: Path) -> None:
     (folder / "first").mkdir()
@@ -113,6 +122,7 @@ def test_a_destroyed_table_comes_back_as_it_was_the_instant_before(folder: Path)
             )
         (copy / "recovery.signal").touch()
         second.start()
+        promoted(second)
         assert rows(second) == expected
         with second.connect() as connection:
             # It is a server to work on, not a copy to read.
