@@ -42,6 +42,7 @@ class ClientTokenAuthentication(BaseAuthentication):
         if found is None:
             raise AuthenticationFailed("Ce jeton n’est pas, ou plus, reconnu.")
         client, grant = found
+        client.scopes_now = grant.scopes
         unit = current()
         unit.client_id, unit.establishment_id = client.pk, client.establishment_id
         _note_use(client, grant)

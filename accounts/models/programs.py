@@ -68,6 +68,13 @@ class ApiClient(models.Model):
         """A program sees its establishment whole: its scopes say what it does there."""
         return Sight(self.establishment_id)
 
+    #: What the token under which it asks may do; None outside a request.
+    scopes_now: frozenset[str] | None = None
+
+    def has_now(self, scope: Scope) -> bool:
+        """Whether this may be done under its token; outside a request, whether it was given."""
+        return str(scope) in (self.scopes if self.scopes_now is None else self.scopes_now)
+
     # DRF asks these of whoever is signed in.
     is_authenticated = True
     is_anonymous = False

@@ -43,7 +43,7 @@ def unprotected(client: ApiClient, patient: str = "") -> Q:
 
     Nobody asks a program why: it has the scope `protected`, or those dossiers do not exist for it.
     """
-    return Q() if Scope.PROTECTED in client.scopes else Q(**{f"{patient}protection": ""})
+    return Q() if client.has_now(Scope.PROTECTED) else Q(**{f"{patient}protection": ""})
 
 
 def visible_patients(client: ApiClient) -> QuerySet[Patient]:

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import tokens
 from accounts.enums import JournalKind, Role, Scope
-from accounts.models import JournalEntry
+from accounts.models import ApiClient, JournalEntry
 from admissions.enums import EventKind, GlassReason, Protection, Verdict
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM, Actor, deliver, record_event
@@ -223,6 +224,16 @@ def test_a_program_without_the_scope_does_not_know_the_dossier(api, stay) -> Non
         assert client.get(path).status_code == 404
     assert client.get("/api/v1/patients", {"ipp": stay.patient.ipp}).json()["count"] == 0
     assert client.get("/api/v1/stays").json()["count"] == 0
+
+
+def test_a_token_asked_without_the_scope_does_not_know_it_either(establishment, stay) -> None:
+    client, _ = ApiClient.issue("logiciel", establishment, list(Scope.values))
+    narrow, wide = tokens.draw(), tokens.draw()
+    tokens.keep(narrow, client, [Scope.STAYS_READ], "")
+    tokens.keep(wide, client, [Scope.STAYS_READ, Scope.PROTECTED], "")
+    path = f"/api/v1/stays/{stay.iep}"
+    statuses = [Client(headers={"authorization": f"Bearer {one}"}).get(path).status_code for one in (narrow, wide)]
+    assert statuses == [404, 200]
 
 
 def test_a_program_with_the_scope_does(api, stay) -> None:
