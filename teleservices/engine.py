@@ -24,6 +24,7 @@ from teleservices.handlers import NotConfigured, NothingToAsk, handler_of
 from teleservices.messages import Exchange, Operation
 from teleservices.models import ReturnCode, TeleserviceAttempt, TeleserviceCall
 from teleservices.querysets import to_ask
+from teleservices.webhooks import kinds, telling
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,8 @@ _TO_RECORD = Compiled(
         TeleserviceCall.objects.select_for_update(of=("stay", "self"))
         .select_related("stay")
         .filter(pk=Given("call", BigIntegerField()))
+        # Asked by the way: nobody waits for a question whose answer is nearly always no.
+        .annotate(listened=telling.listened_to(kinds.RIGHTS_CHANGED))
         .order_by()
     )
 )

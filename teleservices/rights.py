@@ -185,7 +185,9 @@ class RightsHandler:
             answer.rights_until is None or day <= answer.rights_until
         )
         reason = "" if covered else _outside(answer)
-        before = latest_rights(call.stay_id, call.coverage_id)
+        # What the engine asked with the call; asked here by whoever did not.
+        listened = getattr(call, "listened", True)
+        before = latest_rights(call.stay_id, call.coverage_id) if listened else None
         given = apply_rights(
             call.stay,
             call.coverage_id,
@@ -201,7 +203,7 @@ class RightsHandler:
             answered_at=received_at(call),
             valid_until=answer.answer_valid_until,
         )
-        if before is None or before.status != given.status:
+        if listened and (before is None or before.status != given.status):
             telling.tell(kinds.RIGHTS_CHANGED, [telling.Fact(call.stay, also={"rights": str(given.status)})])
 
 

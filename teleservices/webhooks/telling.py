@@ -10,6 +10,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.enums import Scope
@@ -36,6 +37,14 @@ def consume(event: AdmissionEvent) -> None:
     """The outbox hands over one event (ADR 0001): once, with the rows written here."""
     if kind := kinds.OF_EVENTS.get(event.kind):
         tell(kind, [Fact(event.stay)])
+
+
+def listened_to(kind: str) -> Exists:
+    """Whether an address of the establishment of a call's stay asked for this kind, as a column of the call."""
+    of_the_call = Webhook.objects.filter(
+        kinds__contains=[kind], stopped_at__isnull=True, client__establishment=OuterRef("stay__establishment")
+    )
+    return Exists(of_the_call)
 
 
 def tell(kind: str, facts: Iterable[Fact]) -> int:

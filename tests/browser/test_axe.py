@@ -16,7 +16,7 @@ from django.test import Client
 from accounts.enums import Role
 from accounts.models import User
 from accounts.permissions import PERMISSIONS
-from admissions.models import Card
+from admissions.models import Card, Stay
 from billing.enums import InvoiceStatus, Payer
 from debtors.enums import AssociationStatus
 from tests import certificates
@@ -70,9 +70,17 @@ def world(establishment) -> SimpleNamespace:
         record=scene.a_record(invoice_number=parts[Payer.AMC].number[:-1] + "0", amount="210.40"),
         association=association,
         anomaly=scene.an_anomaly(),
+        opening=scene.an_opening(_protected()),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )
+
+
+def _protected() -> Stay:
+    stay = scene.a_stay()
+    stay.patient.protection = "exposed"
+    stay.patient.save()
+    return stay
 
 
 def screens(world: SimpleNamespace) -> list[tuple[str, str, Role]]:
@@ -92,6 +100,7 @@ def screens(world: SimpleNamespace) -> list[tuple[str, str, Role]]:
         ("echanges-facturation", "/echanges/", Role.BILLING),
         ("rapprochement", f"/echanges/lignes/{world.record.pk}/", Role.BILLING),
         ("association-referent", f"/debiteurs/associations/{world.association.pk}/", Role.REFERENT),
+        ("dossier-protege", f"/patients/{world.opening.patient.ipp}/ouvrir/", Role.AGENT),
         ("liste-vide", "/listes/patients-a-prevenir/?depuis=30", Role.AGENT),
         ("page-absente", "/nulle-part/", Role.AGENT),
     ]
