@@ -98,17 +98,21 @@ class HasScope(BasePermission):
 
 class ClientTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = ClientTokenAuthentication
-    name = "oauth2"
+    # The same token twice: asked for by the program, or given as it is by whoever has one.
+    name = ["oauth2", "bearer"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         scopes = dict(Scope.choices)
-        return {
-            "type": "oauth2",
-            "description": _SAYS,
-            "flows": {"clientCredentials": {"tokenUrl": "/api/oauth/token", "scopes": scopes}},
-        }
+        return [
+            {
+                "type": "oauth2",
+                "description": _SAYS,
+                "flows": {"clientCredentials": {"tokenUrl": "/api/oauth/token", "scopes": scopes}},
+            },
+            {"type": "http", "scheme": "bearer", "description": "Un jeton que l’on a déjà."},
+        ]
 
-    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[Any]]:
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
         view = auto_schema.view
         scope = getattr(view, "scopes", {}).get(getattr(view, "action", ""))
-        return {self.name: [str(scope)] if scope else []}
+        return [{"oauth2": [str(scope)] if scope else []}, {"bearer": []}]

@@ -151,7 +151,7 @@ def test_the_page_works_in_a_browser_without_breaking_its_policy(live_server, ap
         assert page.locator(".opblock-summary").count() >= len(TABLE)
         page.click(".authorize")
         page.fill("input#auth-bearer-value", token)
-        page.click(".auth-btn-wrapper .authorize")
+        page.click(".auth-container:has(#auth-bearer-value) .auth-btn-wrapper .authorize")
         page.click(".btn-done")
         page.click("#operations-Patients-patients_list .opblock-summary-control")
         page.click("#operations-Patients-patients_list .try-out__btn")

@@ -64,6 +64,15 @@
     "Unauthorized": "Non identifié",
     "Error": "Erreur",
     "(http, Bearer)": "(jeton)",
+    "(OAuth2, clientCredentials)": "(OAuth 2)",
+    "Token URL:": "Adresse des jetons :",
+    "Flow:": "Manière :",
+    "Scopes:": "Portées :",
+    "select all": "toutes",
+    "select none": "aucune",
+    "Application:": "Programme :",
+    "Scopes are used to grant an application different levels of access to data on behalf of the end user. Each API may declare one or more scopes.": "Un programme n’a que les portées qui lui ont été données.",
+    "API requires the following scopes. Select which ones you want to grant to Swagger UI.": "Choisissez celles que le jeton aura.",
   };
   const attributes = ["title", "aria-label", "placeholder"];
 
