@@ -92,7 +92,7 @@ HELD_BACK: Final = {
 }
 
 POINTLESS: Final = {
-    "kept_secret": "L’identité est tenue secrète : rien n’est demandé à un organisme.",
+    "kept_secret": "L’identité est tenue secrète\u00a0: rien n’est demandé à un organisme.",
     "stay_cancelled": "Le séjour a été annulé : la question n’a plus d’objet.",
     "stay_discharged": "Le patient est sorti, la simulation laisse la place à l’engagement.",
     "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",

@@ -115,7 +115,7 @@ def test_a_token_lasts_some_minutes(program, secret, settings) -> None:
         late = use(token)
         assert late.status_code == 401 and late["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     with time_machine.travel(timezone.now() + dt.timedelta(days=2), tick=False):
-        tasks.sweep_credentials()
+        tasks.sweep_signing_in()
     assert not ApiToken.objects.exists()
 
 
@@ -280,7 +280,7 @@ def test_a_signature_is_worth_a_token_once(signer, key) -> None:
     assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
     assert sign_in(proof(signer, key, aud="http://localhost/api/oauth/token")).status_code == 200
     with time_machine.travel(timezone.now() + dt.timedelta(hours=1), tick=False):
-        tasks.sweep_credentials()
+        tasks.sweep_signing_in()
     assert not UsedAssertion.objects.exists()
 
 
