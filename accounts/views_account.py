@@ -34,8 +34,12 @@ def _context(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, 
     factor = second_factor.of(user)
     open_now = list(Session.objects.filter(user=user).order_by("-started_at")[:20])
     mine = sessions.kept_key(str(request.session.session_key))
+    if form is None:
+        form = PasswordChangeForm(user)
+        # The page begins at its top, not at the password that nobody came to change.
+        form.fields["old_password"].widget.attrs.pop("autofocus", None)
     return {
-        "form": form or PasswordChangeForm(user),
+        "form": form,
         "pin_form": forms.get("pin") or PinForm(user),
         "badge_form": forms.get("badge") or BadgeForm(user),
         "pin": Pin.objects.filter(user=user).first(),
