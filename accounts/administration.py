@@ -71,10 +71,13 @@ def _begins(text: str) -> Q:
 
 def dormant(people: QuerySet[User]) -> QuerySet[User]:
     """Active accounts that nobody has opened for DORMANT."""
+    return people.filter(unvisited(), is_active=True)
+
+
+def unvisited() -> Q:
+    """The condition of an account that nobody has opened for DORMANT."""
     before = timezone.now() - DORMANT
-    return people.filter(is_active=True).filter(
-        Q(last_login__lt=before) | Q(last_login__isnull=True, date_joined__lt=before)
-    )
+    return Q(last_login__lt=before) | Q(last_login__isnull=True, date_joined__lt=before)
 
 
 def is_dormant(user: User) -> bool:

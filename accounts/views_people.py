@@ -228,8 +228,8 @@ def reset_factor(request: HttpRequest, pk: int) -> HttpResponse:
     reason, refused = _with_reason(request, whom)
     if refused:
         return refused
-    act = lambda: administration.reset_second_factor(_by(request), whom, reason)  # noqa: E731
-    return _done(request, whom, act, "Téléphone retiré. Un autre sera demandé à la prochaine connexion.")
+    told = "Téléphone retiré. Un autre sera demandé à la prochaine connexion."
+    return _done(request, whom, lambda: administration.reset_second_factor(_by(request), whom, reason), told)
 
 
 @needs(Action.MANAGE_ACCOUNTS)

@@ -6,6 +6,7 @@ Nothing in an index says which key made it: it is computed again from the value 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
@@ -111,7 +112,7 @@ def _pass_association(pk: int, mark: str) -> None:
         rows.update(fingerprint=mark, status=AssociationStatus.REJECTED)
 
 
-def _in_pages(rows):  # type: ignore[no-untyped-def]
+def _in_pages(rows: Any) -> Iterator[Any]:
     """Rows whose first value is the key, in its order, a page at a time: rows may be written between two pages."""
     last = 0
     while page := list(rows.filter(pk__gt=last)[:_READ_AT_ONCE]):

@@ -14,14 +14,14 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from accounts import controls
+from accounts.administration import people_of, unvisited
 from accounts.enums import Controlled, JournalKind
-from accounts.models import Control, Establishment, JournalEntry, JournalSeal, Session, User
+from accounts.models import Control, Establishment, JournalEntry, JournalSeal, Session
 from admissions.services import glass
+from gap.templatetags.gap_format import counted
 from gap.text import NBSP
 from teleservices import expiry
 
-#: Not signed in for so long: is it still somebody's account?
-DORMANT: Final = timedelta(days=90)
 _DAY: Final = timedelta(days=1)
 
 
@@ -45,22 +45,21 @@ def lines(establishment: Establishment) -> list[Line]:
 
 def _accounts(establishment: Establishment) -> Iterator[Line]:
     now = timezone.now()
-    people = User.objects.filter(is_active=True, role_assignments__establishment=establishment)
-    count = people.aggregate(
-        people=Count("pk", distinct=True),
-        proved=Count("pk", filter=Q(second_factor__confirmed_at__isnull=False), distinct=True),
-        dormant=Count(
-            "pk",
-            filter=Q(last_login__lt=now - DORMANT) | Q(last_login=None, date_joined__lt=now - DORMANT),
-            distinct=True,
-        ),
+    count = (
+        people_of(establishment)
+        .filter(is_active=True)
+        .aggregate(
+            people=Count("pk"),
+            proved=Count("pk", filter=Q(second_factor__confirmed_at__isnull=False)),
+            dormant=Count("pk", filter=unvisited()),
+        )
     )
     without = count["people"] - count["proved"]
     required = settings.SECOND_FACTOR == "required"
     yield Line(
         "Second facteur",
         "ok" if not without else ("wait" if required else "stop"),
-        f"{count['proved']} personnes sur {count['people']} en ont un.",
+        f"{count['proved']} sur {counted(count['people'], 'personne')}.",
         (
             ""
             if not without
@@ -72,11 +71,11 @@ def _accounts(establishment: Establishment) -> Iterator[Line]:
     yield Line(
         "Comptes sans visite depuis 90 jours",
         "wait" if count["dormant"] else "ok",
-        f"{count['dormant']} comptes.",
+        f"{counted(count['dormant'], 'compte')}.",
         "Fermez ceux de personnes parties." if count["dormant"] else "",
     )
     sessions = Session.objects.filter(expire_date__gt=now, user__establishment=establishment).count()
-    yield Line("Sessions ouvertes", "ok", f"{sessions} sessions.")
+    yield Line("Sessions ouvertes", "ok", f"{counted(sessions, 'session')}.")
 
 
 def _refusals(establishment: Establishment) -> Iterator[Line]:
@@ -97,7 +96,9 @@ def _refusals(establishment: Establishment) -> Iterator[Line]:
 def _openings(establishment: Establishment) -> Line:
     count = glass.to_review(establishment.pk)
     todo = "Le contrôle des accès les relit." if count else ""
-    return Line("Dossiers protégés ouverts, à relire", "wait" if count else "ok", f"{count} ouvertures.", todo)
+    return Line(
+        "Dossiers protégés ouverts, à relire", "wait" if count else "ok", f"{counted(count, 'ouverture')}.", todo
+    )
 
 
 def _chain() -> Line:
@@ -109,7 +110,7 @@ def _chain() -> Line:
     return Line(
         "Chaîne du journal",
         "stop" if late else "ok",
-        f"{last['number']} sceaux." if last else "Aucun sceau encore.",
+        f"{counted(last['number'], 'sceau,sceaux')}." if last else "Aucun sceau encore.",
         "Le journal n’est plus scellé : relancez le planificateur et les travailleurs." if late else "",
         last["sealed_at"] if last else None,
     )
@@ -141,7 +142,7 @@ def _controls() -> Iterator[Line]:
 def _certificates() -> Iterator[Line]:
     for one in expiry.watched():
         tone = {None: "ok", 60: "wait", 30: "wait", 7: "stop"}[one.threshold]
-        days = f"{one.days_left} jours restent." if one.days_left >= 0 else one.problem or "Expiré."
+        days = f"{counted(one.days_left, 'jour')} avant la fin." if one.days_left >= 0 else one.problem or "Expiré."
         yield Line(
             f"Certificat «{NBSP}{one.label}{NBSP}»", tone, days, "" if tone == "ok" else "Voyez « Certificats »."
         )
@@ -151,7 +152,9 @@ def _settings() -> Line:
     """What Django itself thinks of the settings that this server runs under."""
     serious = _remarks()
     todo = f"manage.py check --deploy ({', '.join(serious)})" if serious else ""
-    return Line("Réglages du serveur", "stop" if serious else "ok", f"{len(serious)} remarques de Django.", todo)
+    return Line(
+        "Réglages du serveur", "stop" if serious else "ok", f"{counted(len(serious), 'remarque')} de Django.", todo
+    )
 
 
 @cache

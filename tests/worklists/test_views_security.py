@@ -83,14 +83,14 @@ def test_accounts_without_a_second_factor_or_a_visit_are_counted(administrator, 
     type(colleague).objects.filter(pk=colleague.pk).update(last_login=timezone.now() - timedelta(days=91))
     settings.SECOND_FACTOR = "offered"
     lines = told(administrator)
-    assert lines["Second facteur"][:2] == ("stop", "1 personnes sur 2 en ont un.")
-    assert lines["Comptes sans visite depuis 90 jours"][:2] == ("wait", "1 comptes.")
+    assert lines["Second facteur"][:2] == ("stop", "1 sur 2\u00a0personnes.")
+    assert lines["Comptes sans visite depuis 90 jours"][:2] == ("wait", "1\u00a0compte.")
 
 
 def test_an_opening_to_review_is_told_and_nobody_is_named(administrator) -> None:
     scene.an_opening()
     page = administrator.get(PAGE)
-    assert "1 ouvertures." in page.text
+    assert "1\u00a0ouverture." in page.text
     assert not [name for name in scene.NAMES if name in page.text]
 
 
