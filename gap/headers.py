@@ -23,6 +23,8 @@ _FEATURES: Final = (
     "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 PERMISSIONS_POLICY: Final = ", ".join(f"{feature}=()" for feature in _FEATURES)
+#: Of a file to be saved.
+FILE_POLICY: Final = "default-src 'none'; sandbox"
 # The web server signs its answers with its name unless there is one already.
 _SIGNATURE: Final = "mini-GAP"
 
@@ -60,6 +62,9 @@ def guarded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable
         response.headers.setdefault("Cache-Control", "no-store, private")
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if response.headers.get("Content-Disposition", "").startswith("attachment"):
+            # A file that somebody sent or had made is saved, never opened here; were it, it would be nobody's and run nothing.
+            response.headers["Content-Security-Policy"] = FILE_POLICY
         response.headers["Server"] = _SIGNATURE
         return response
 

@@ -21,6 +21,7 @@ from teleservices import credentials, policy
 from teleservices.clients.errors import PresentedCertificate
 from teleservices.enums import CertificateState, CertificateUse, TrustProblem
 from teleservices.models import RefusedCertificate, SoftwareCertificate, TrustedAuthority
+from teleservices.opening import open_bundle
 from teleservices.rules import certificates as rules
 from teleservices.rules.certificates import Bundle, CertificateProblem, Problem
 
@@ -46,6 +47,10 @@ _WORDS: Final[dict[Problem, tuple[str, str]]] = {
     ),
     Problem.LOCKED: ("Ce fichier est protégé par un mot de passe.", "Saisissez-le, puis recommencez."),
     Problem.NOT_OPENED: ("Le mot de passe n’ouvre pas ce fichier.", "Vérifiez-le, puis recommencez."),
+    Problem.TOO_SLOW: (
+        "Ouvrir ce fichier demanderait trop de calculs ou de mémoire.",
+        "Refaites-le avec les réglages d’usage de votre logiciel (PBKDF2, moins d’un million de tours).",
+    ),
     Problem.KEY_KIND: ("Cette sorte de clé ne sert pas à ROC.", "Demandez un certificat à clé RSA ou elliptique."),
     Problem.KEY_WEAK: (
         "La clé de ce certificat est trop courte.",
@@ -102,7 +107,7 @@ def import_certificate(
 ) -> SoftwareCertificate:
     """Keep a certificate with its key, ready to be put in force. `files`: a PKCS#12, or one or two PEM. Raises Refused."""
     try:
-        bundle = rules.read_bundle(*files, passphrase=passphrase)
+        bundle = open_bundle(*files, passphrase=passphrase)
         rules.check_client(bundle, trusted_certificates(), timezone.now())
     except CertificateProblem as problem:
         in_passphrase = problem.problem in (Problem.LOCKED, Problem.NOT_OPENED)

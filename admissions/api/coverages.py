@@ -33,7 +33,6 @@ TAGS = ["Cartes et couvertures"]
 # What a datamatrix holds at most is 2 335 letters; a scanner may type it twice.
 _TEXT_LIMIT = 6000
 _READER_LIMIT = int(Card._meta.get_field("reader").max_length or 0)
-_SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
 
 
 class CardText(StrictSerializer):
@@ -167,15 +166,12 @@ class CardViewSet(HospitalViewSet):
     )
     def create(self, request: Request, iep: str) -> Response:
         stay = self.find_stay(iep)
-        image, suffix, reader = None, "", "api"
+        image, reader = b"", "api"
         if request.content_type.startswith("application/json"):
             content = self.body(CardText)["text"]
         else:
             content, reader, image = _read_file(self.body(CardFile)["file"])
-            suffix = next((name for start, name in _SUFFIXES.items() if image.startswith(start)), ".pdf")
-        outcome = services.read_card(
-            stay, parse(content), reader[:_READER_LIMIT], self.actor, image=image, image_suffix=suffix
-        )
+        outcome = services.read_card(stay, parse(content), reader[:_READER_LIMIT], self.actor, image=image)
         return Response(_outcome(outcome), status=200 if outcome.unchanged else 201)
 
     @extend_schema(
@@ -257,11 +253,10 @@ def find_debtor(code: str) -> Debtor:
 
 
 def _read_file(file: Any) -> tuple[str, str, bytes]:
-    """Content, reader and bytes of a card in an image. Raises Problem (413, 422, 503) with what to do."""
+    """Content, reader and picture to keep of a card in a file. Raises Problem (413, 422, 503) with what to do."""
     if file.size > MAX_BYTES:
         raise Problem(413, "Ce fichier dépasse 10 Mo : envoyez seulement la carte.", slug="card-unread")
-    image = file.read()
-    result = read_untrusted(image)
+    result = read_untrusted(file.read(), keep=True)
     if not result.decoded:
         busy = result.outcome is Outcome.BUSY
         raise Problem(
@@ -272,7 +267,7 @@ def _read_file(file: Any) -> tuple[str, str, bytes]:
             outcome=str(result.outcome),
             field="file",
         )
-    return result.content, result.reader, image
+    return result.content, result.reader, result.image
 
 
 def _outcome(outcome: CardOutcome) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from admissions.models import Card, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date
 from debtors import services as debtor_services
 from debtors.datamatrix import ReadCard, context, parse
+from debtors.datamatrix.keeping import SUFFIX
 from debtors.enums import DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import CardContext, match_card
@@ -58,12 +59,13 @@ def card_context(card: Card, stay: Stay) -> CardContext:
 
 
 @transaction.atomic
-def read_card(
-    stay: Stay, read: ReadCard, reader: str, actor: Actor, *, image: bytes | None = None, image_suffix: str = ""
-) -> CardOutcome:
-    """A card was read during a stay: keep it, find its debtor, cover the patient. Reading it again changes nothing."""
+def read_card(stay: Stay, read: ReadCard, reader: str, actor: Actor, *, image: bytes = b"") -> CardOutcome:
+    """A card was read during a stay: keep it, find its debtor, cover the patient. Reading it again changes nothing.
+
+    `image`: the picture of it to keep, as `debtors.datamatrix.keeping` draws it.
+    """
     stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
-    card = _keep_card(stay.patient, read, reader, actor, image, image_suffix)
+    card = _keep_card(stay.patient, read, reader, actor, image)
     day = care_date(stay)
     if card.valid_until and card.valid_until < day:
         return CardOutcome(
@@ -183,9 +185,7 @@ def rights_undetermined(
     )
 
 
-def _keep_card(
-    patient: Patient, read: ReadCard, reader: str, actor: Actor, image: bytes | None, image_suffix: str
-) -> Card:
+def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor, image: bytes) -> Card:
     fields = read.fields
     marks = Card.marks_of(read.content)
     card = Card.objects.filter(patient=patient, fingerprint__in=marks).first()
@@ -212,7 +212,7 @@ def _keep_card(
             # Scanned on two screens at once: the other one kept it.
             card = Card.objects.get(patient=patient, fingerprint=marks[0])
     if image and not card.image:
-        card.image.save(f"{card.pk}{image_suffix}", ContentFile(image))
+        card.image.save(f"{card.pk}{SUFFIX}", ContentFile(image))
     return card
 
 

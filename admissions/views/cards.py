@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import PurePath
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -27,7 +26,6 @@ from debtors.models import Debtor
 from debtors.querysets import search_debtors
 
 GRID_SHOWN = 8
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".pdf"}
 
 
 class NotRead(Exception):
@@ -38,17 +36,15 @@ class NotRead(Exception):
         self.message = message
 
 
-def received(request: HttpRequest) -> tuple[ReadCard, str, bytes | None, str]:
-    """What was scanned, dropped or pasted: the card, its reader, the image and its suffix. Raises NotRead."""
+def received(request: HttpRequest, *, keep: bool = False) -> tuple[ReadCard, str, bytes]:
+    """What was scanned, dropped or pasted: the card, its reader and, of a file, the picture to keep. Raises NotRead."""
     file = request.FILES.get("file")
     if file is None:
-        return parse(request.POST.get("scan", "")), "douchette", None, ""
-    data = file.read()
-    result = sandbox.read_untrusted(data)
+        return parse(request.POST.get("scan", "")), "douchette", b""
+    result = sandbox.read_untrusted(file.read(), keep=keep)
     if not result.decoded:
         raise NotRead(result.message_fr)
-    suffix = PurePath(file.name or "").suffix.lower()
-    return parse(result.content), result.reader, data, suffix if suffix in _SUFFIXES else ""
+    return parse(result.content), result.reader, result.image
 
 
 @needs(Action.READ_CARD)
@@ -57,10 +53,10 @@ def stay_scan(request: HttpRequest, iep: str) -> HttpResponse:
     """A card was read on a screen of this stay."""
     stay = stay_or_404(request, iep)
     try:
-        read, reader, image, suffix = received(request)
+        read, reader, image = received(request, keep=True)
         if not read.content:
             raise NotRead("Rien n’a été lu.")
-        outcome = services.read_card(stay, read, reader, actor(request), image=image, image_suffix=suffix)
+        outcome = services.read_card(stay, read, reader, actor(request), image=image)
     except NotRead as problem:
         return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
     except Refused as refused:
@@ -137,7 +133,7 @@ def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
 def scan(request: HttpRequest) -> HttpResponse:
     """A bracelet (IEP or IPP) or a known card opens its dossier; an unknown card says what to do."""
     try:
-        read, _, _, _ = received(request)
+        read, _, _ = received(request)
     except NotRead as problem:
         return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
     number = "".join(request.POST.get("scan", "").split())
@@ -178,7 +174,7 @@ def _dossier_of_card(request: HttpRequest, read: ReadCard) -> HttpResponse:
 def scan_ahead(request: HttpRequest) -> HttpResponse:
     """A card scanned while the stay is still being typed: it waits in the form, and is read with the stay."""
     try:
-        read, _, _, _ = received(request)
+        read, _, _ = received(request)
     except NotRead as problem:
         return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
     return draw(request, "admissions/scan.html#ahead", {"read": read})

@@ -32,9 +32,8 @@ DEFAULT_BUDGET_S: Final = 4.0
 
 #: Beyond this, a reduced image is tried first: codes of a card are large in a large photo.
 _LARGE_PIXELS: Final = 8_000_000
-_PDF_DPI: Final = 200
+DPI: Final = 200
 _PDF_PAGE_PIXELS: Final = 16_000_000
-_FORMATS: Final = {"PNG": "PNG", "JPEG": "JPEG", "WEBP": "WEBP"}
 
 ZXING: Final = "zxing-cpp"
 
@@ -115,7 +114,7 @@ def _grey(data: bytes, kind: str) -> Grey:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data), formats=[_FORMATS[kind]]) as image:
+        with Image.open(io.BytesIO(data), formats=[kind]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise _Stop(Outcome.TOO_MANY_PIXELS)
             if kind == "JPEG":
@@ -241,7 +240,7 @@ def _pages(document: Any) -> Iterator[tuple[int, Grey]]:
     for index in range(min(len(document), MAX_PDF_PAGES)):
         page = document[index]
         width, height = page.get_size()
-        scale = _PDF_DPI / 72
+        scale = DPI / 72
         area = width * height * scale * scale
         if area > _PDF_PAGE_PIXELS:
             scale *= (_PDF_PAGE_PIXELS / area) ** 0.5

@@ -45,7 +45,8 @@ MESSAGES_FR = {
 class ReadingResult:
     """`content`: text of the symbol, as it is (give it to `parse`). `reader`: who decoded it. `page`: of a PDF, from 1.
 
-    `message_fr` is empty when decoded; `note_fr` says what was left out (pages).
+    `message_fr` is empty when decoded; `note_fr` says what was left out (pages). `image`: what to keep of it, when that
+    was asked (`keeping.py`).
     """
 
     outcome: Outcome
@@ -54,6 +55,7 @@ class ReadingResult:
     milliseconds: float = 0.0
     page: int = 0
     note_fr: str = ""
+    image: bytes = field(default=b"", repr=False)
 
     @property
     def decoded(self) -> bool:

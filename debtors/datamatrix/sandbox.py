@@ -14,17 +14,20 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from debtors.datamatrix.results import Outcome, ReadingResult
-from debtors.datamatrix.worker import BUDGET, READY, receive_frame, send_frame
+from debtors.datamatrix.worker import READY, REQUEST, TOLD, receive_frame, send_frame
 
 DEFAULT_DEADLINE_S: Final = 5.0
 #: Same limit as the readers': a file too large is refused before it is copied to the worker.
 MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_SERVED: Final = 500
 _ANSWER_BYTES: Final = 64 * 1024
+#: A picture of ours (`keeping.py`) is of one megabyte, noise and all.
+_PICTURE_BYTES: Final = 16 * 1024 * 1024
 #: What the decoder is given less than the deadline, so that it gives up by itself rather than by being killed.
 _MARGIN_S: Final = 0.3
 _ROOT: Final = Path(__file__).resolve().parents[2]
@@ -78,12 +81,17 @@ class Worker:
             self._ready = True
         return self._ready
 
-    def read(self, data: bytes, deadline_s: float) -> ReadingResult:
+    def read(self, data: bytes, deadline_s: float, *, keep: bool) -> ReadingResult:
         """Raises TimeoutError, EOFError, OSError, ValueError: the worker must then be thrown away."""
         self.served += 1
         self._channel.settimeout(deadline_s)
-        send_frame(self._channel, BUDGET.pack(max(0.1, deadline_s - _MARGIN_S)), data)
+        send_frame(self._channel, REQUEST.pack(max(0.1, deadline_s - _MARGIN_S), keep), data)
         return _result(receive_frame(self._channel, _ANSWER_BYTES))
+
+    def picture(self, deadline_s: float) -> bytes:
+        """What to keep of the card that was just read. Raises what `read` raises."""
+        self._channel.settimeout(deadline_s)
+        return receive_frame(self._channel, _PICTURE_BYTES)
 
     def close(self) -> None:
         """Kill and reap; in a forked child, only let go of the socket."""
@@ -96,7 +104,7 @@ class Worker:
 def _result(answer: bytes) -> ReadingResult:
     """Rebuild a result from what the worker says, trusting its types in nothing. Raises ValueError."""
     values = json.loads(answer)
-    if not isinstance(values, list) or len(values) != 6:
+    if not isinstance(values, list) or len(values) != len(TOLD):
         raise ValueError("Unexpected answer.")
     outcome, content, reader, milliseconds, page, note = values
     return ReadingResult(Outcome(outcome), str(content), str(reader), float(milliseconds), int(page), str(note))
@@ -112,9 +120,10 @@ def warm() -> None:
         _worker()
 
 
-def read_untrusted(data: bytes, deadline_s: float = DEFAULT_DEADLINE_S) -> ReadingResult:
+def read_untrusted(data: bytes, deadline_s: float = DEFAULT_DEADLINE_S, *, keep: bool = False) -> ReadingResult:
     """Read a file from outside within `deadline_s` seconds, whatever it holds. Never raises on bad content.
 
+    `keep`: with `image`, the picture to be kept of a card that was read; empty when it could not be drawn in time.
     `milliseconds` counts the whole wait: for the worker's turn, for its start if it was not warm, for the reading.
     """
     start = time.perf_counter()
@@ -123,26 +132,37 @@ def read_untrusted(data: bytes, deadline_s: float = DEFAULT_DEADLINE_S) -> Readi
     if not _lock.acquire(timeout=deadline_s):
         return ReadingResult(Outcome.BUSY)
     try:
-        result = _read(data, start + deadline_s)
+        result = _read(data, start + deadline_s, keep=keep)
     finally:
         _lock.release()
     milliseconds = round((time.perf_counter() - start) * 1000, 2)
-    return ReadingResult(result.outcome, result.content, result.reader, milliseconds, result.page, result.note_fr)
+    return replace(result, milliseconds=milliseconds)
 
 
-def _read(data: bytes, end: float) -> ReadingResult:
+def _read(data: bytes, end: float, *, keep: bool) -> ReadingResult:
     """`end`: instant of the performance counter after which nobody waits any more."""
     worker = _worker()
     try:
         if not worker.wait_ready(end - time.perf_counter()):
             return ReadingResult(Outcome.BUSY)
-        return worker.read(data, max(_MARGIN_S, end - time.perf_counter()))
+        result = worker.read(data, max(_MARGIN_S, end - time.perf_counter()), keep=keep)
     except TimeoutError:
         outcome = Outcome.TIMEOUT
     except (EOFError, OSError, ValueError):
         outcome = Outcome.CRASHED
+    else:
+        return _with_picture(worker, result, end) if keep and result.decoded else result
     _replace(worker)
     return ReadingResult(outcome)
+
+
+def _with_picture(worker: Worker, result: ReadingResult, end: float) -> ReadingResult:
+    """The card was read: nothing that happens to its picture takes that back."""
+    try:
+        return replace(result, image=worker.picture(max(_MARGIN_S, end - time.perf_counter())))
+    except (TimeoutError, EOFError, OSError, ValueError):
+        _replace(worker)
+        return result
 
 
 def _worker() -> Worker:

@@ -2,7 +2,8 @@
 
 It owns nothing (no settings, no database, empty environment), can neither write a file nor grow beyond its memory, and
 ends when the socket that it serves closes. Frames, both ways: 4-byte length then content; a request is a double
-(seconds of budget) then the file; an answer is JSON.
+(seconds of budget), a boolean (is a picture to be kept?), then the file; an answer is JSON, then, when that was asked and a
+card was read, a second frame: the picture, empty when none could be drawn.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Final
 from debtors.datamatrix.results import ReadingResult
 
 LENGTH: Final = struct.Struct("!I")
-BUDGET: Final = struct.Struct("!d")
+REQUEST: Final = struct.Struct("!d?")
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 READY: Final = b"ready"
+#: What an answer tells of a reading, in this order.
+TOLD: Final = tuple(name for name in ReadingResult.__slots__ if name != "image")
 
 
 def receive(channel: socket.socket, size: int) -> bytes:
@@ -74,21 +77,27 @@ def _warm() -> None:
     import cv2  # noqa: F401
     import pypdfium2  # noqa: F401
 
-    from debtors.datamatrix import cleaning, readers
+    from debtors.datamatrix import cleaning, keeping, readers
     from debtors.datamatrix.drawing import render_symbol_png
 
     cleaning.libdmtx_available()
-    readers.read_image(render_symbol_png("warm"))
+    card = render_symbol_png("warm")
+    readers.read_image(card)
+    keeping.picture_of(card)
 
 
-def _answer(request: bytes) -> bytes:
+def _serve(channel: socket.socket, request: bytes) -> None:
+    from debtors.datamatrix.keeping import picture_of
     from debtors.datamatrix.readers import read_image
 
-    (budget_s,) = BUDGET.unpack_from(request)
+    budget_s, keep = REQUEST.unpack_from(request)
+    data = request[REQUEST.size :]
     _allow_cpu(budget_s)
     # A decoder that raises ends this process: the caller sees a closed socket and starts another.
-    result = read_image(request[BUDGET.size :], budget_s=budget_s)
-    return json.dumps([getattr(result, name) for name in ReadingResult.__slots__]).encode()
+    result = read_image(data, budget_s=budget_s)
+    send_frame(channel, json.dumps([getattr(result, name) for name in TOLD]).encode())
+    if keep and result.decoded:
+        send_frame(channel, picture_of(data, result.page))
 
 
 def main(descriptor: int) -> None:
@@ -102,7 +111,7 @@ def main(descriptor: int) -> None:
             request = receive_frame(channel, 2**31)
         except (EOFError, OSError):
             return
-        send_frame(channel, _answer(request))
+        _serve(channel, request)
 
 
 if __name__ == "__main__":

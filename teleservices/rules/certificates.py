@@ -45,6 +45,7 @@ class Problem(StrEnum):
     NO_KEY = "no_key"
     LOCKED = "locked"
     NOT_OPENED = "not_opened"
+    TOO_SLOW = "too_slow"
     KEY_KIND = "key_kind"
     KEY_WEAK = "key_weak"
     OTHER_KEY = "other_key"

@@ -135,10 +135,13 @@ def test_a_photo_of_a_card_is_read_and_kept(desk, stay) -> None:
     picture = render_card_png(fields(), issuer="Solivie")
     # As when a web process opens: the reader is ready, however busy the machine.
     assert read_untrusted(picture, deadline_s=60).content
-    photo = SimpleUploadedFile("carte.png", picture, "image/png")
+    # Neither the name nor the type that it comes with is believed; what stands behind its end does not stay.
+    photo = SimpleUploadedFile("carte.html", picture + b"<script>", "text/html")
     answer = desk.post(url("stay-scan", stay), {"file": photo}, HTTP_HX_REQUEST="true")
     assert "Carte lue" in answer.text
-    assert Card.objects.get().image.name.endswith(".png")
+    kept = Card.objects.get().image
+    content = kept.read()
+    assert kept.name.endswith(".jpg") and content.startswith(b"\xff\xd8\xff") and b"<script>" not in content
 
 
 def test_a_file_that_is_no_picture_says_what_to_do(desk, stay) -> None:

@@ -147,13 +147,13 @@ def test_a_busy_reader_says_to_come_back_and_keeps_no_answer(program, where, mon
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "PDF"])
 def test_an_image_of_a_card_is_read_and_kept(program, where, tmp_path: Path, kind: str) -> None:
     debtor = AssociationFactory().debtor
-    file = SimpleUploadedFile(f"carte.{kind.lower()}", _image(card_text(debtor.amc_number), kind))
+    file = SimpleUploadedFile(f"carte.{kind.lower()}.html", _image(card_text(debtor.amc_number), kind))
     response = _send(program, where, file, f"image-{kind}")
     answer = response.json()
     assert (response.status_code, answer["outcome"]) == (201, "covered"), answer
     card = Card.objects.get()
-    assert card.image.read()[:4] == file.open().read()[:4]
-    assert Path(card.image.name).suffix == {"PNG": ".png", "JPEG": ".jpg", "PDF": ".pdf"}[kind]
+    # A picture of ours, whatever was sent and under whatever name.
+    assert card.image.read()[:3] == b"\xff\xd8\xff" and Path(card.image.name).suffix == ".jpg"
 
 
 def test_an_image_without_a_card_is_refused_with_what_to_do(program, where) -> None:
