@@ -24,6 +24,7 @@ from admissions.models import AdmissionEvent, EventDelivery, Stay
 log = structlog.get_logger(__name__)
 
 _CONSUMERS: dict[str, str] = {}
+_WANTED: dict[str, str] = {}
 # A delivery that failed waits, longer each time, and never more than this.
 RETRY_CAP = timedelta(minutes=30)
 # After so many failures a person is shown it (worklist «Événements en échec»); it is still tried.
@@ -54,9 +55,19 @@ class Actor:
 SYSTEM = Actor()
 
 
-def register_consumer(name: str, path: str) -> None:
-    """`path` names a function of one AdmissionEvent. Registering twice is the same as once."""
+def register_consumer(name: str, path: str, *, wants: str = "") -> None:
+    """`path` names a function of one AdmissionEvent. Registering twice is the same as once.
+
+    `wants` names a function of a stay and an EventKind: what it says no to is never owed to this consumer. Nothing: it is
+    owed everything.
+    """
     _CONSUMERS[name] = path
+    if wants:
+        _WANTED[name] = wants
+
+
+def _owed(stay: Stay, kind: EventKind) -> list[str]:
+    return [name for name in sorted(_CONSUMERS) if name not in _WANTED or import_string(_WANTED[name])(stay, kind)]
 
 
 _VETOES: list[str] = []
@@ -93,7 +104,7 @@ def record_event(
         client=actor.client,
     )
     EventDelivery.objects.bulk_create(
-        EventDelivery(event=event, consumer=name, not_before=now) for name in sorted(_CONSUMERS)
+        EventDelivery(event=event, consumer=name, not_before=now) for name in _owed(stay, kind)
     )
     transaction.on_commit(lambda: wake("admissions.tasks.deliver_event", event.pk))
     return event

@@ -28,6 +28,8 @@ class TeleservicesConfig(AppConfig):
         from teleservices import handlers, reference
 
         register_consumer("teleservices", "teleservices.planning.plan_calls")
-        register_consumer("webhooks", "teleservices.webhooks.telling.consume")
+        register_consumer(
+            "webhooks", "teleservices.webhooks.telling.consume", wants="teleservices.webhooks.telling.wants"
+        )
         handlers.register_own()
         post_migrate.connect(reference.load_missing, sender=self)

@@ -52,6 +52,13 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/supply/test_supply.py",
         "tests/browser/test_leaving.py",
     ),
+    "Fichiers reçus": (
+        "tests/debtors/test_datamatrix_readers.py",
+        "tests/debtors/test_datamatrix_sandbox.py",
+        "tests/debtors/test_datamatrix_keeping.py",
+        "tests/teleservices/test_certificate_opening.py",
+        "tests/billing/test_exchange_codec_returns.py",
+    ),
     "Programmes": (
         "tests/accounts/test_oauth.py",
         "tests/accounts/test_oauth_certificates.py",

@@ -19,9 +19,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.enums import JournalKind
+from accounts.enums import JournalKind, Scope
 from accounts.journal import current, done, writing
 from admissions.events import wake
+from admissions.models import Stay
 from teleservices.clients.addresses import AddressPolicy
 from teleservices.clients.credentials import version_of
 from teleservices.clients.errors import CallError
@@ -125,10 +126,16 @@ def _claim(message_pk: int) -> WebhookMessage | None:
 
 
 def _still_may(message: WebhookMessage) -> bool:
-    """The program is in service, was not stopped, and still has the scope of what it would be told."""
-    webhook = message.webhook
-    scope = kinds.SCOPES.get(message.kind)
-    return webhook.stopped_at is None and webhook.client.active and scope in webhook.client.scopes
+    """The program is in service, was not stopped, and still has the scopes of what it would be told.
+
+    A dossier protected since the message was written does not exist any more for a program without the scope of those.
+    """
+    webhook, scopes = message.webhook, message.webhook.client.scopes
+    if webhook.stopped_at or not webhook.client.active or kinds.SCOPES.get(message.kind) not in scopes:
+        return False
+    if Scope.PROTECTED in scopes:
+        return True
+    return not Stay.objects.filter(iep=message.data.get("stay")).exclude(patient__protection="").exists()
 
 
 @transaction.atomic

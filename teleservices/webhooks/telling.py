@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.enums import Scope
+from admissions.enums import EventKind
 from admissions.events import wake
 from admissions.models import AdmissionEvent, Stay
 from teleservices.models import Webhook, WebhookMessage
@@ -31,6 +32,16 @@ class Fact:
     stay: Stay
     path: str = ""
     also: dict[str, str] = field(default_factory=dict)
+
+
+def wants(stay: Stay, kind: EventKind) -> bool:
+    """Whether an address asked for such an event: a hospital without any owes nothing more than before."""
+    told = kinds.OF_EVENTS.get(kind)
+    if told is None:
+        return False
+    return Webhook.objects.filter(
+        kinds__contains=[told], stopped_at__isnull=True, client__establishment=stay.establishment_id
+    ).exists()
 
 
 def consume(event: AdmissionEvent) -> None:

@@ -40,8 +40,9 @@ def test_each_verb_writes_its_event_for_each_consumer() -> None:
     stays.discharge(stay.pk, now(), DischargeMode.HOME, SYSTEM)
     kinds = list(AdmissionEvent.objects.filter(stay=stay).order_by("pk").values_list("kind", flat=True))
     assert kinds == [EventKind.STAY_PREADMITTED, EventKind.STAY_ADMITTED, EventKind.STAY_DISCHARGED]
-    assert EventDelivery.objects.filter(event__stay=stay).count() == 9
-    assert set(EventDelivery.objects.values_list("consumer", flat=True)) == {"teleservices", "billing", "webhooks"}
+    assert EventDelivery.objects.filter(event__stay=stay).count() == 6
+    # No program asked to be told: nothing is owed to any.
+    assert set(EventDelivery.objects.values_list("consumer", flat=True)) == {"teleservices", "billing"}
 
 
 def test_an_iep_carries_the_year_and_is_never_given_twice() -> None:

@@ -20,14 +20,15 @@ from django.utils import timezone
 from accounts.enums import JournalKind, Scope
 from accounts.models import ApiClient, JournalEntry
 from admissions import events
-from admissions.enums import DischargeMode, EventKind
+from admissions.enums import DischargeMode, EventKind, StayKind
 from admissions.events import SYSTEM, record_event
 from admissions.models import EventDelivery
+from admissions.services import stays
 from gap.pki import create_development_pki
 from teleservices.models import Webhook, WebhookMessage
 from teleservices.webhooks import kinds, managing, sending, telling
 from tests import hospital
-from tests.factories import StayFactory, UnitFactory
+from tests.factories import PatientFactory, StayFactory, UnitFactory
 from tests.gap.test_supervisor import free_port
 from tests.processes import ROOT, database_url
 from tests.teleservices.listening import HERE, tell
@@ -142,6 +143,36 @@ class TestTold:
         message.refresh_from_db()
         assert message.given_up_at and message.problem == "not_allowed" and receiver.received() == []
 
+    def test_what_waits_when_a_dossier_becomes_protected_is_told_to_whom_it_exists_for(
+        self, receiver, program, stay, establishment
+    ) -> None:
+        managing.create(program, receiver.url, ["stay.admitted"])
+        ApiClient.objects.filter(pk=program.pk).update(scopes=[Scope.WEBHOOKS, Scope.STAYS_READ])
+        message = tell(stay)
+        stay.patient.protection = "exposed"
+        stay.patient.save()
+        sending.send(message.pk)
+        message.refresh_from_db()
+        assert message.problem == "not_allowed" and receiver.received() == []
+        ApiClient.objects.filter(pk=program.pk).update(scopes=list(Scope.values))
+        managing.replay(message)
+        sending.send(message.pk)
+        assert len(receiver.received()) == 1
+
+    def test_an_event_that_nobody_asked_for_owes_nothing_to_anybody(self, receiver, program, establishment) -> None:
+        def owed() -> list[str]:
+            plan = stays.StayPlan(StayKind.DAY, UnitFactory(establishment=establishment), timezone.now())
+            event = stays.preadmit(PatientFactory(), establishment, plan, SYSTEM).events.get()
+            return sorted(EventDelivery.objects.filter(event=event).values_list("consumer", flat=True))
+
+        assert owed() == ["billing", "teleservices"]
+        made, _ = managing.create(program, receiver.url, ["stay.discharged"])
+        assert owed() == ["billing", "teleservices"]
+        Webhook.objects.filter(pk=made.pk).update(kinds=["stay.preadmitted"])
+        assert owed() == ["billing", "teleservices", "webhooks"]
+        managing.stop(made)
+        assert owed() == ["billing", "teleservices"]
+
     def test_what_is_undone_is_not_told(self, receiver, program, establishment) -> None:
         from django.db import transaction
 
@@ -152,12 +183,10 @@ class TestTold:
         assert not WebhookMessage.objects.exists()
 
     def test_an_event_delivered_twice_is_one_message(self, receiver, program, establishment) -> None:
-        from tests.admissions.test_events import preadmit
-
         managing.create(program, receiver.url, sorted(kinds.SCOPES))
-        stay = preadmit()
-        Webhook.objects.update(client=ApiClient.issue("ici", stay.establishment, list(Scope.values))[0])
-        (event,) = stay.events.all()
+        patient, where = PatientFactory(), UnitFactory(establishment=establishment)
+        plan = stays.StayPlan(StayKind.DAY, where, timezone.now())
+        (event,) = stays.preadmit(patient, establishment, plan, SYSTEM).events.all()
         for _ in range(2):
             events.deliver(event.pk)
         assert WebhookMessage.objects.get().kind == "stay.preadmitted"
