@@ -123,6 +123,10 @@ class _ProvedForm(forms.Form):
         return str(self.cleaned_data["password"])
 
 
+class ProofForm(_ProvedForm):
+    """The password alone: a session left open must not become somebody else's telephone."""
+
+
 class PinForm(_ProvedForm):
     """A PIN, twice."""
 

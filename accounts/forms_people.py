@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from accounts.administration import Grant
 from accounts.enums import Role
 from accounts.models import User
+from gap.moments import DayField
 
 _SERVICE = re.compile(r"^[0-9A-Za-z]{1,6}$")
 _NEEDED = {"required": "Ce champ est nécessaire."}
@@ -27,8 +28,8 @@ class GrantForm(forms.Form):
         max_length=200,
         help_text="Codes des UF, séparés par des espaces. Vide\u00a0: tout l’établissement.",
     )
-    since = forms.DateField(label="Du", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="Au", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = DayField(label="Du", required=False)
+    until = DayField(label="Au", required=False)
 
     def clean_services(self) -> tuple[str, ...]:
         codes = re.split(r"[\s,;]+", str(self.cleaned_data["services"]).strip())

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import quick_access, second_factor, sessions
 from accounts.access import needs
 from accounts.enums import Action, JournalKind
-from accounts.forms import BadgeForm, CodeForm, PinForm
+from accounts.forms import BadgeForm, CodeForm, PinForm, ProofForm
 from accounts.journal import done
 from accounts.models import Badge, Pin, Session, User
 
@@ -42,6 +42,7 @@ def _context(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, 
         "form": form,
         "pin_form": forms.get("pin") or PinForm(user),
         "badge_form": forms.get("badge") or BadgeForm(user),
+        "codes_form": forms.get("codes") or ProofForm(user),
         "pin": Pin.objects.filter(user=user).first(),
         "badge": Badge.objects.filter(user=user).first(),
         "factor": factor,
@@ -127,17 +128,21 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_HOME)
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
-    """A telephone becomes the second factor, once it has given a first code. The secret is made by the first POST."""
+    """A telephone becomes the second factor, once it has given a first code. The secret is made by the first POST, which
+    asks for the password again."""
     user: Any = request.user
     if second_factor.of(user) is not None:
         return redirect("accounts:account")
-    if request.method == "POST" and "code" not in request.POST:
+    required = second_factor.required_of(user)
+    beginning = request.method == "POST" and "code" not in request.POST
+    proof = ProofForm(user, request.POST if beginning else None)
+    if beginning and proof.is_valid():
         second_factor.propose(user)
         return redirect("accounts:enrol")
-    factor = second_factor.proposed(user)
-    required = second_factor.required_of(user)
+    factor = None if beginning else second_factor.proposed(user)
     if factor is None:
-        return render(request, "accounts/enrol.html", {"required": required})
+        context = {"required": required, "proof_form": proof}
+        return render(request, "accounts/enrol.html", context, status=422 if proof.errors else 200)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         codes = second_factor.confirm(user, form.cleaned_data["code"])
@@ -166,10 +171,13 @@ def _square(address: str) -> str:
 @needs(Action.SEE_HOME)
 @require_POST
 def new_codes(request: HttpRequest) -> HttpResponse:
-    """Ten new codes of paper, in the place of those that are left."""
+    """Ten new codes of paper, in the place of those that are left. The password is asked again."""
     user: User = request.user  # type: ignore[assignment]
     if second_factor.of(user) is None:
         return redirect("accounts:account")
+    form = ProofForm(user, request.POST)
+    if not form.is_valid():
+        return render(request, "accounts/account.html", _context(request, codes=form), status=422)
     done(JournalKind.SESSION, "codes de secours renouvelés")
     response = render(request, "accounts/recovery_codes.html", {"codes": second_factor.renew_codes(user)})
     response.headers["Cache-Control"] = "no-store"

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
-from admissions.forms import DayField, ServiceForm
+from admissions.forms import ServiceForm
 from admissions.models import Stay
 from admissions.querysets import care_date, third_party_payment_refused
 from admissions.views.common import ACTED, actor, creation_key, stay_or_404
@@ -29,6 +29,7 @@ from billing.rules.split import NotDecided
 from billing.simulations import waits_for_more
 from billing.stay_money import ShownEstimate, estimate_of, invoices_of, waiting_of
 from billing.tariffs import TariffBook
+from gap.moments import DayField
 from gap.templatetags.gap_format import euros
 
 ZERO = Decimal("0.00")

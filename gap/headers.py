@@ -50,6 +50,31 @@ def content_security_policy(*, secure: bool) -> dict[str, Any]:
     return {"DIRECTIVES": directives}
 
 
+#: Where programs send what opens our doors.
+_FOR_PROGRAMS: Final = ("/api/", "/metrics/", "/.well-known/")
+
+
+def tls_for_programs(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """A program that calls us in plain HTTP is told so, and is not sent on to TLS.
+
+    Sent on, it would work, and go on showing its secret to the whole network at each call (ASVS 5.0, 4.1.2). A browser is
+    sent on: HSTS keeps it there.
+    """
+    from django.conf import settings
+
+    from gap.views import plain_http
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        if plain and request.path_info.startswith(_FOR_PROGRAMS):
+            return plain_http(request)
+        return get_response(request)
+
+    return answer
+
+
 def guarded(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Writes on every answer what no view should have to think of.
 

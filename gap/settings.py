@@ -19,7 +19,8 @@ from gap.heavy import HEAVY_SCREENS as HEAVY_SCREENS
 from gap.logs import LOGGING as LOGGING
 from gap.logs import configure_structlog
 
-env = environ.Env()
+# A secret may be in a file instead, that NAME_FILE names: the secrets of an orchestrator, or of a vault's agent.
+env = environ.FileAwareEnv()
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = (BASE_DIR / env.str("GAP_VAR_DIR", default=".var")).resolve()
 
@@ -71,6 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gap.headers.guarded",
     "gap.middleware.probes",
+    "gap.headers.tls_for_programs",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -260,6 +262,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "accounts.leaked.LeakedPasswordValidator"},
+    {"NAME": "accounts.context_words.ContextWordsValidator"},
 ]
 # What `import_leaked_passwords` makes; the product has a short list of its own besides (docs/adr/0019).
 LEAKED_PASSWORDS = env.str("LEAKED_PASSWORDS", default=str(VAR_DIR / "leaked-passwords.bin"))

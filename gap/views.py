@@ -71,6 +71,16 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 413 if isinstance(exception, RequestDataTooBig) else 400)
 
 
+def plain_http(request: HttpRequest) -> HttpResponse:
+    """For programs alone, whatever the address."""
+    detail = (
+        "Cette adresse ne répond qu’en HTTPS. Rien n’a été lu ni enregistré\u00a0; ce qui vient d’être envoyé a voyagé en "
+        "clair\u00a0: changez ce secret ou ce jeton, puis appelez en HTTPS."
+    )
+    body = {"type": "urn:mini-gap:problem:https-required", "title": TITLES[403], "status": 403, "detail": detail}
+    return JsonResponse(body, status=403, content_type=CONTENT_TYPE)
+
+
 def malformed(request: HttpRequest) -> HttpResponse:
     return _error(request, 400)
 

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
-from admissions.forms import MomentField
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
+from gap.moments import MomentField
 from teleservices import anomalies
 from teleservices.enums import Recipient
 from teleservices.models import OPERATIONS, Anomaly, MaintenanceWindow

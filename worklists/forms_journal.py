@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts.enums import JournalKind
-from admissions.forms import DayField
+from gap.moments import DayField
 from worklists.journal import Asked
 
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from admissions.enums import Domain
 from admissions.errors import Refused
-from admissions.forms import DayField
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
+from gap.moments import DayField
 from teleservices.connection import Dates, dates_of, milestones
 from teleservices.enums import Circle, LimitName, PerimeterMode, PlanStatus
 from teleservices.models import ConnectionPlan, RetryPolicy

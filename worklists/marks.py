@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.sight import Here
 from admissions.errors import Refused
-from admissions.forms import read_date
 from admissions.models import AdmissionEvent
+from gap.moments import read_date
 from worklists.enums import Awaited
 from worklists.models import LineMark
 from worklists.registry import Worklist

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
-from admissions.forms import read_date
+from gap.moments import read_date
 from teleservices import ruling
 from teleservices.enums import LimitName
 from worklists import rules_in_force

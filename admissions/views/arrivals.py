@@ -16,9 +16,9 @@ from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.arrivals import VIEWS, ArrivalRow, arrivals_of, hours
-from admissions.forms import read_date
 from admissions.views.common import draw
 from gap import lists
+from gap.moments import read_date
 
 PAGE = 50
 _FILES = ("csv", "xlsx")

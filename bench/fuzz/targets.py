@@ -14,7 +14,6 @@ from django.core.exceptions import EmptyResultSet, ValidationError
 from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 
-from admissions.forms import DayField, MomentField
 from admissions.models import Patient
 from admissions.querysets import parse_date, search_patients
 from admissions.rules.identity import name_problem
@@ -26,6 +25,7 @@ from debtors.filters import AssociationFilter, DebtorFilter
 from gap.api.parsers import StrictJsonParser
 from gap.identifiers import InvalidIdentifier, parse_amc_number, parse_finess, parse_nir
 from gap.lists import csv_text, neutral, page_number
+from gap.moments import DayField, MomentField
 from gap.text import b2_text, search_key, search_tokens
 from teleservices.clients.addresses import AddressPolicy
 from teleservices.clients.errors import CallError, ConfigurationError

@@ -23,6 +23,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_quick_access.py",
         "tests/accounts/test_administration.py",
         "tests/accounts/test_leaked_passwords.py",
+        "tests/accounts/test_context_words.py",
         "tests/browser/test_cover.py",
     ),
     "Journal": (
@@ -42,6 +43,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Surface": (
         "tests/gap/test_headers.py",
+        "tests/gap/test_views_probes.py",
         "tests/gap/test_csrf.py",
         "tests/gap/test_exports.py",
         "tests/gap/test_rates.py",

@@ -159,7 +159,7 @@ def test_a_name_that_is_taken_is_told(desk, colleague) -> None:
 
 
 def test_a_role_has_its_days(desk, colleague) -> None:
-    days = {"since": today(1).isoformat(), "until": today(9).isoformat()}
+    days = {"since": f"{today(1):%d/%m/%Y}", "until": f"{today(9):%d/%m/%Y}"}
     desk.post(f"/comptes/{colleague.pk}/role/", {"role": "cashier", "services": "3120", **days})
     given = RoleAssignment.objects.get(user=colleague, role="cashier")
     assert (given.since, given.until, given.services) == (today(1), today(9), ["3120"])
@@ -173,7 +173,7 @@ def test_a_role_has_its_days(desk, colleague) -> None:
 def test_a_role_that_ends_before_it_starts_is_refused(desk, colleague) -> None:
     page = desk.post(
         f"/comptes/{colleague.pk}/role/",
-        {"role": "cashier", "since": today(2).isoformat(), "until": today(1).isoformat()},
+        {"role": "cashier", "since": f"{today(2):%d/%m/%Y}", "until": f"{today(1):%d/%m/%Y}"},
         follow=True,
     )
     assert "finirait avant de commencer" in told(page)

@@ -149,7 +149,7 @@ def test_a_code_without_a_password_opens_nothing(client, user, telephone) -> Non
 
 def enrolled(client: Client) -> list[str]:
     """Set a telephone up through the screens; the codes of paper that they show."""
-    page = client.post("/compte/telephone/", follow=True)
+    page = client.post("/compte/telephone/", {"password": PASSWORD}, follow=True)
     found = re.search(r'class="code">([A-Z2-7 ]+)<', page.text)
     assert found and 'src="data:image/svg+xml;base64,' in page.text
     text = found[1].replace(" ", "")
@@ -169,7 +169,7 @@ def test_a_person_sets_it_up_and_gets_ten_codes_of_paper(client, user) -> None:
 
 def test_a_wrong_first_code_puts_nothing_in_service(client, user) -> None:
     client.force_login(user)
-    client.post("/compte/telephone/")
+    client.post("/compte/telephone/", {"password": PASSWORD})
     assert client.post("/compte/telephone/", {"code": "000000"}).status_code == 422
     assert second_factor.of(user) is None
 
@@ -187,12 +187,26 @@ def test_a_code_of_paper_serves_once_however_it_is_typed(client, user, clock) ->
 def test_new_codes_of_paper_replace_the_old_ones(client, user) -> None:
     client.force_login(user)
     before = enrolled(client)
-    after = re.findall(r"[A-Z0-9]{5}-[A-Z0-9]{5}", client.post("/compte/secours/").text)
+    after = re.findall(r"[A-Z0-9]{5}-[A-Z0-9]{5}", client.post("/compte/secours/", {"password": PASSWORD}).text)
     assert len(after) == 10 and not set(before) & set(after)
     other = Client()
     give_password(other, user)
     assert give_code(other, before[0]).status_code == 422
     assert give_code(other, after[0]).status_code == 302
+
+
+def test_a_session_left_open_is_not_enough_to_set_up_a_telephone_nor_to_get_codes(client, user) -> None:
+    client.force_login(user)
+    for given in ({}, {"password": "celui d’un autre"}):
+        assert client.post("/compte/telephone/", given).status_code == 422
+    assert second_factor.proposed(user) is None
+    codes = enrolled(client)
+    for given in ({}, {"password": "celui d’un autre"}):
+        page = client.post("/compte/secours/", given)
+        assert page.status_code == 422 and not re.search(r"[A-Z0-9]{5}-[A-Z0-9]{5}", page.text)
+    other = Client()
+    give_password(other, user)
+    assert give_code(other, codes[0]).status_code == 302
 
 
 def test_neither_the_secret_nor_the_codes_are_in_the_database_in_clear(client, user) -> None:

@@ -42,3 +42,16 @@ def test_the_database_away_is_not_ready_but_alive(balancer: Client) -> None:
 def test_a_probe_changes_nothing(balancer: Client) -> None:
     assert balancer.post("/sante/vivant/").status_code == 405
     assert not balancer.get("/sante/pret/").cookies
+
+
+@pytest.mark.parametrize("path", ["/api/v1/stays", "/api/oauth/token", "/.well-known/oauth-authorization-server"])
+@override_settings(SECURE_SSL_REDIRECT=True, SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"))
+def test_a_program_in_plain_http_is_told_so_and_not_sent_on(path: str) -> None:
+    """Sent on, it would work, and show its secret to the network for ever."""
+    headers = {"authorization": "Bearer something", "host": "localhost"}
+    for verb in ("get", "post"):
+        told = getattr(Client(headers=headers), verb)(path)
+        assert (told.status_code, told["Content-Type"]) == (403, "application/problem+json")
+        assert "HTTPS" in told.json()["detail"] and "Location" not in told
+    beyond = Client(headers={"host": "localhost", "x-forwarded-proto": "https"}).get(path)
+    assert "HTTPS" not in beyond.text
