@@ -32,6 +32,8 @@ _ELSEWHERE = {
     "people": "people",
     "person": "people",
     "new-person": "people",
+    "programs": "people",
+    "program": "people",
     "supervision": "supervision",
     "rules": "supervision",
     "perimeter": "supervision",

@@ -40,6 +40,7 @@ class Action(StrEnum):
     MANAGE_CERTIFICATES = "manage_certificates"
     TEST_CONNECTION = "test_connection"
     MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_PROGRAMS = "manage_programs"
     SEE_JOURNAL = "see_journal"
     BREAK_GLASS = "break_glass"
     PROTECT_DOSSIER = "protect_dossier"

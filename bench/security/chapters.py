@@ -65,6 +65,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_oauth.py",
         "tests/accounts/test_oauth_certificates.py",
         "tests/accounts/test_oauth_rotation.py",
+        "tests/worklists/test_programs.py",
         "tests/teleservices/test_webhooks.py",
         "tests/teleservices/test_webhooks_api.py",
     ),

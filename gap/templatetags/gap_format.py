@@ -13,6 +13,7 @@ from typing import Any, Final
 from django import template
 from django.utils import timezone
 
+from gap.lists import Total
 from gap.text import NARROW_NBSP, NBSP, format_date, format_euros, format_long_date
 
 register = template.Library()
@@ -97,9 +98,12 @@ def percent(value: Decimal | int | float | None, places: int = 1) -> str:
 
 
 @register.filter
-def counted(value: int, words: str) -> str:
-    """A number and its noun, agreed the French way (0 and 1 are singular): 12|counted:"dossier,dossiers"."""
+def counted(value: int | Total, words: str) -> str:
+    """A number and its noun, agreed the French way (0 and 1 are singular): 12|counted:"dossier,dossiers"; or a list's
+    total, « plus de 10 000 dossiers »."""
     one, _, many = words.partition(",")
+    if isinstance(value, Total):
+        return f"{value}{NBSP}{(many or one + 's') if value.count >= 2 else one}"
     return f"{_grouped(_decimal(value), 0)}{NBSP}{(many or one + 's') if value >= 2 else one}"
 
 

@@ -49,6 +49,13 @@ PEOPLE = (
     "accounts:reset-factor",
     "accounts:end-person-sessions",
 )
+#: Addresses that name a program.
+PROGRAMS = (
+    "worklists:program",
+    "worklists:narrow-program",
+    "worklists:end-program-tokens",
+    "worklists:end-program",
+)
 
 
 def addresses(resolver: Any = None, prefix: str = "", namespace: str = "") -> Iterator[tuple[str, str, URLPattern]]:
@@ -88,35 +95,42 @@ def world() -> SimpleNamespace:
         opening=scene.an_opening(),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
+        webhook=scene.a_webhook(stay.establishment),
     )
 
 
 def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str, Any]:
     """What fills the address. An argument that nobody knows here fails the test: add it."""
     of = name.partition(":")[0]
-    keys = {
-        "debtors:debtor": world.coverage.debtor_id,
-        "worklists:debtor-calls": world.coverage.debtor_id,
-        "debtors:association": world.association.pk,
-        "debtors:decide": world.association.pk,
-        "worklists:association-stays": world.association.pk,
-        "billing:exchange": world.file.pk,
-        "billing:exchange-download": world.file.pk,
-        "billing:exchange-record": world.record.pk,
-        "billing:exchange-match": world.record.pk,
-        "worklists:end-maintenance": 1,
-        "worklists:try-channel": 1,
-        "worklists:remove-amc": 1,
-        "worklists:certificate-in-force": 1,
-        "worklists:withdraw-certificate": 1,
-        "worklists:distrust-authority": 1,
-        "worklists:anomaly": world.anomaly.pk,
-        "worklists:review-opening": world.opening.pk,
-        "worklists:anomaly-evidence": world.anomaly.pk,
-        "worklists:connection-test": world.connection_test.pk,
-        "worklists:stop-connection-test": world.connection_test.pk,
-        "worklists:connection-record": world.connection_test.pk,
-    } | dict.fromkeys(PEOPLE, world.colleague.pk)
+    keys = (
+        {
+            "debtors:debtor": world.coverage.debtor_id,
+            "worklists:debtor-calls": world.coverage.debtor_id,
+            "debtors:association": world.association.pk,
+            "debtors:decide": world.association.pk,
+            "worklists:association-stays": world.association.pk,
+            "billing:exchange": world.file.pk,
+            "billing:exchange-download": world.file.pk,
+            "billing:exchange-record": world.record.pk,
+            "billing:exchange-match": world.record.pk,
+            "worklists:end-maintenance": 1,
+            "worklists:try-channel": 1,
+            "worklists:remove-amc": 1,
+            "worklists:certificate-in-force": 1,
+            "worklists:withdraw-certificate": 1,
+            "worklists:distrust-authority": 1,
+            "worklists:anomaly": world.anomaly.pk,
+            "worklists:review-opening": world.opening.pk,
+            "worklists:anomaly-evidence": world.anomaly.pk,
+            "worklists:connection-test": world.connection_test.pk,
+            "worklists:stop-connection-test": world.connection_test.pk,
+            "worklists:connection-record": world.connection_test.pk,
+            "worklists:stop-webhook": world.webhook.pk,
+            "worklists:resume-webhook": world.webhook.pk,
+        }
+        | dict.fromkeys(PEOPLE, world.colleague.pk)
+        | dict.fromkeys(PROGRAMS, world.webhook.client_id)
+    )
     known: dict[str, Any] = {
         "iep": world.stay.iep,
         "ipp": world.stay.patient.ipp,

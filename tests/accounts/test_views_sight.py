@@ -17,7 +17,7 @@ from accounts.models import Establishment, RoleAssignment, User
 from accounts.permissions import PERMISSIONS
 from admissions.enums import StayStatus
 from billing.enums import Payer, RecordStatus
-from tests.accounts.test_views_roles import GUARDED, PEOPLE, address
+from tests.accounts.test_views_roles import GUARDED, PEOPLE, PROGRAMS, address
 from tests.accounts.test_views_roles import world as _one_of_each
 from tests.factories import EstablishmentFactory, UnitFactory
 from tests.worklists import scene
@@ -40,6 +40,9 @@ THEIR_OWN = {
     "worklists:stop-connection-test",
     "worklists:connection-record",
     *PEOPLE,
+    *PROGRAMS,
+    "worklists:stop-webhook",
+    "worklists:resume-webhook",
 }
 #: A payer's card, a channel, a certificate: the same for every establishment of the installation.
 SHARED = {

@@ -75,6 +75,7 @@ def world(establishment) -> SimpleNamespace:
         opening=scene.an_opening(_protected()),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
+        webhook=scene.a_webhook(stay.establishment),
     )
 
 

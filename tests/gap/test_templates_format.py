@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from gap.lists import COUNTED, Total
 from gap.templatetags import gap_format as written
 from gap.text import NBSP
 
@@ -55,6 +56,14 @@ def test_amounts_of_pictures_are_short(value, expected):
 def test_zero_and_one_are_singular(count, expected):
     assert written.counted(count, "dossier") == spaced(expected)
     assert written.counted(count, "dossier,dossiers") == spaced(expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "0_dossier"), (1, "1_dossier"), (3, "3_dossiers"), (COUNTED + 1, "plus_de_10_000_dossiers")],
+)
+def test_the_total_of_a_list_agrees_with_its_noun(count, expected):
+    assert written.counted(Total(count, None), "dossier").replace(" ", NBSP) == spaced(expected)
 
 
 def test_numbers_and_rates():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,8 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.enums import Scope
+from accounts.models import ApiClient, Establishment, User
 from admissions.enums import EventKind, RightsStatus, StayKind, StayStatus
 from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Rights, Stay
 from billing.enums import (
@@ -36,6 +38,8 @@ from teleservices.models import (
     MaintenanceWindow,
     TeleserviceAttempt,
     TeleserviceCall,
+    Webhook,
+    WebhookMessage,
 )
 from tests.factories import (
     AmoCoverageFactory,
@@ -176,6 +180,18 @@ def an_opening(stay: Stay | None = None, **fields: Any) -> BrokenGlass:
         "reason": "reception", "at": ago(minutes=10), "until": timezone.now() + timedelta(hours=3),
     }  # fmt: skip
     return BrokenGlass.objects.create(**opened | fields)
+
+
+def a_webhook(establishment: Establishment, **fields: Any) -> Webhook:
+    """An address of a program in trouble since an hour, with a message that waits."""
+    client, _ = ApiClient.issue(f"Laboratoire {next(_numbers)}", establishment, [Scope.STAYS_READ, Scope.WEBHOOKS])
+    values = {"url": "https://labo.example/gap", "kinds": ["stay.admitted"], "failing_since": ago(minutes=60)}
+    webhook = Webhook.objects.create(client=client, secret="whsec_eA==", **values | fields)
+    WebhookMessage.objects.create(
+        message_id=uuid.uuid4(), webhook=webhook, kind="stay.admitted", occurred_at=ago(minutes=60),
+        not_before=ago(minutes=1), data={"stay": "260000000"},
+    )  # fmt: skip
+    return webhook
 
 
 def a_connection_test(stay: Stay | None = None, **fields: Any) -> ConnectionTest:

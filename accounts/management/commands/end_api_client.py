@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from accounts import tokens
+from accounts import programs
 from accounts.models import ApiClient
 
 
@@ -19,11 +19,8 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        # Held first: a token under way is given before, and ended here, or refused after.
-        client = ApiClient.objects.select_for_update(no_key=True).filter(name=options["name"]).first()
+        client = ApiClient.objects.filter(name=options["name"]).first()
         if client is None:
             raise CommandError("Aucun logiciel n’a ce nom. Rien n’a changé.")
-        ApiClient.objects.filter(pk=client.pk).update(active=False)
-        client.secrets.all().delete()
-        ended = tokens.end_all(client)
+        ended = programs.end(client)
         self.stdout.write(f"{client} est hors service ({ended} jetons finis).")
