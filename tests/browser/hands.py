@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY_S = 30
 HAND_MS = 160
 SCANNER_KEY_S = 0.008
+# A person finds what they look for within so many times Tab.
+MOST_TABS = 40
 
 
 class start_worker:  # noqa: N801 - used as a verb
@@ -123,3 +125,17 @@ def _key(character: str) -> dict[str, object]:
     if character == "\r":
         return {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": character}
     return {"key": character, "text": character}
+
+
+def reach(page: Page, selector: str) -> None:
+    """Tab, from where one stands, to this element; each stop shows where one is."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            shown = page.evaluate(
+                "() => { const s = getComputedStyle(document.activeElement);"
+                " return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.borderStyle !== 'none' }"
+            )
+            assert shown, f"nothing shows that one stands on {selector}"
+            return
+    raise AssertionError(f"{selector} is not within {MOST_TABS} times Tab")

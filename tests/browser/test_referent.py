@@ -12,32 +12,16 @@ from accounts.enums import Role
 from teleservices.enums import AnomalyState, LimitName, PerimeterMode
 from teleservices.models import Anomaly, CallLimit, Perimeter
 from teleservices.ruling import in_force
-from tests.browser.hands import Keyboard
+from tests.browser.hands import Keyboard, reach
 from tests.worklists import scene
 from worklists.models import LineMark
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
-# A person finds what they look for within so many times Tab.
-_MOST_TABS = 40
 
 
 @pytest.fixture
 def page(open_page, referent) -> Page:
     return open_page(referent)
-
-
-def reach(page: Page, selector: str) -> None:
-    """Tab, from where one stands, to this element; each stop shows where one is."""
-    for _ in range(_MOST_TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            shown = page.evaluate(
-                "() => { const s = getComputedStyle(document.activeElement);"
-                " return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.borderStyle !== 'none' }"
-            )
-            assert shown, f"nothing shows that one stands on {selector}"
-            return
-    raise AssertionError(f"{selector} is not within {_MOST_TABS} times Tab")
 
 
 def test_an_anomaly_is_opened_from_its_list_reported_and_solved(page: Page, keyboard: Keyboard) -> None:
