@@ -91,8 +91,8 @@ def _ready(invoice: Invoice) -> Sentences:
     if invoice.blocked_reason == RESTORED:
         return Sentences(
             "Elle est retenue\u00a0: l’hôpital est revenu à une sauvegarde, et elle est peut-être déjà partie.",
-            "Elle ne part dans aucun lot tant que l’administrateur ne l’a pas libérée.",
-            "Demandez à l’organisme s’il l’a déjà reçue.",
+            "Elle ne part dans aucun lot tant que personne n’a dit si l’organisme l’a.",
+            "Demandez-le-lui, puis répondez dans la liste « Factures retenues après restauration ».",
             "alert-triangle",
         )
     if invoice.blocked_reason:

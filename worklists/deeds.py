@@ -15,6 +15,8 @@ from admissions.errors import Refused
 from admissions.events import Actor
 from admissions.models import AdmissionEvent
 from admissions.services import stays
+from billing import restored
+from billing.models import ExchangeFile, Invoice
 from teleservices import anomalies
 from teleservices.enums import Recipient
 from teleservices.models import TeleserviceCall
@@ -63,6 +65,21 @@ def solved() -> Deed:
         return _each(ids, lambda pk: anomalies.solve(pk, user))
 
     return Deed("resolue", "Résolue, tout relancer", "résolues", "refresh", Action.TREAT_ANOMALY, carry_out, "r")
+
+
+def after_a_return(held: type[Invoice] | type[ExchangeFile]) -> tuple[Deed, Deed]:
+    """What a return to a backup holds: the payer was asked whether it has had it."""
+
+    def had(ids: list[int], _user: User) -> list[tuple[int, bool, str]]:
+        return _each(ids, lambda pk: restored.had_already(held, pk))
+
+    def let_go(ids: list[int], _user: User) -> list[tuple[int, bool, str]]:
+        return _each(ids, lambda pk: restored.let_go(held, pk))
+
+    return (
+        Deed("deja-recue", "L’organisme l’a déjà", "notées comme reçues", "check", Action.CORRECT_INVOICE, had, "p"),
+        Deed("laisser-partir", "Laisser partir", "libérées", "send", Action.CORRECT_INVOICE, let_go, "r"),
+    )
 
 
 def _ask_again(ids: list[int], user: User) -> list[tuple[int, bool, str]]:

@@ -17,6 +17,7 @@ from admissions.models import Coverage, EventDelivery, Rights, Stay
 from admissions.querysets import care_day, day_bounds
 from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatus, InvoiceStatus, Payer, RecordStatus
 from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
+from billing.restored import RESTORED
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
 from gap.constants import Constant, constants
@@ -307,7 +308,20 @@ def invoices_of(here: Here) -> QuerySet[Invoice]:
 
 
 def blocked(here: Here) -> QuerySet[Invoice]:
-    return invoices_of(here).filter(status=InvoiceStatus.READY).exclude(blocked_reason="")
+    return invoices_of(here).filter(status=InvoiceStatus.READY).exclude(blocked_reason__in=["", RESTORED])
+
+
+def held(here: Here) -> QuerySet[Invoice]:
+    """May have left before a return to a backup."""
+    return invoices_of(here).filter(status=InvoiceStatus.READY, blocked_reason=RESTORED)
+
+
+def held_lots(here: Here) -> QuerySet[ExchangeFile]:
+    """The same of lots: those that hold an invoice of a dossier that is seen."""
+    ours = ExchangeRecord.objects.filter(seen(here, "invoice__stay__"), file=OuterRef("pk"))
+    return ExchangeFile.objects.filter(
+        Exists(ours), direction=FileDirection.OUT, status=FileStatus.PREPARED, problem=RESTORED
+    )
 
 
 def rejected(here: Here) -> QuerySet[Invoice]:

@@ -71,6 +71,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Chutes": (
         "tests/worklists/test_backup.py",
+        "tests/worklists/test_restored.py",
         "tests/gap/test_point_in_time.py",
         "tests/supply/test_migrations.py",
     ),

@@ -17,6 +17,7 @@ from admissions.models import Card
 from billing.enums import Payer
 from debtors.enums import AssociationStatus
 from tests.factories import AssociationFactory
+from tests.programs import a_webhook
 from tests.worklists import scene
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +96,7 @@ def world() -> SimpleNamespace:
         opening=scene.an_opening(),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
-        webhook=scene.a_webhook(stay.establishment),
+        webhook=a_webhook(stay.establishment),
     )
 
 

@@ -24,6 +24,7 @@ from tests.accounts.test_views_roles import GUARDED, address
 from tests.browser.tabs import open_page as open_page
 from tests.browser.tabs import scrolls_sideways, settle, violations
 from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
+from tests.programs import a_webhook
 from tests.worklists import scene
 from worklists.registry import all_worklists
 
@@ -75,7 +76,7 @@ def world(establishment) -> SimpleNamespace:
         opening=scene.an_opening(_protected()),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
-        webhook=scene.a_webhook(stay.establishment),
+        webhook=a_webhook(stay.establishment),
     )
 
 

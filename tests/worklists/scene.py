@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,8 +12,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.enums import Scope
-from accounts.models import ApiClient, Establishment, User
+from accounts.models import User
 from admissions.enums import EventKind, RightsStatus, StayKind, StayStatus
 from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Rights, Stay
 from billing.enums import (
@@ -27,6 +25,7 @@ from billing.enums import (
     RecordStatus,
 )
 from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine
+from billing.restored import RESTORED
 from debtors.enums import AssociationStatus
 from teleservices import anomalies, gates
 from teleservices.connection_test import ShownCertificate
@@ -38,8 +37,6 @@ from teleservices.models import (
     MaintenanceWindow,
     TeleserviceAttempt,
     TeleserviceCall,
-    Webhook,
-    WebhookMessage,
 )
 from tests.factories import (
     AmoCoverageFactory,
@@ -182,18 +179,6 @@ def an_opening(stay: Stay | None = None, **fields: Any) -> BrokenGlass:
     return BrokenGlass.objects.create(**opened | fields)
 
 
-def a_webhook(establishment: Establishment, **fields: Any) -> Webhook:
-    """An address of a program in trouble since an hour, with a message that waits."""
-    client, _ = ApiClient.issue(f"Laboratoire {next(_numbers)}", establishment, [Scope.STAYS_READ, Scope.WEBHOOKS])
-    values = {"url": "https://labo.example/gap", "kinds": ["stay.admitted"], "failing_since": ago(minutes=60)}
-    webhook = Webhook.objects.create(client=client, secret="whsec_eA==", **values | fields)
-    WebhookMessage.objects.create(
-        message_id=uuid.uuid4(), webhook=webhook, kind="stay.admitted", occurred_at=ago(minutes=60),
-        not_before=ago(minutes=1), data={"stay": "260000000"},
-    )  # fmt: skip
-    return webhook
-
-
 def a_connection_test(stay: Stay | None = None, **fields: Any) -> ConnectionTest:
     """A test d'accrochage that succeeded, unless said otherwise."""
     stay = stay or a_stay()
@@ -268,10 +253,8 @@ def an_engagement(stay: Stay, coverage: Coverage, amount: str = "210.40") -> Eng
 
 @transaction.atomic
 def an_invoice(payer: str = Payer.AMC, status: str = InvoiceStatus.READY, *, stay: Stay | None = None, **fields: Any):
-    """An invoice of a discharged stay with its bill, its line and, for an AMC, its engagement.
-
-    Without a bill of the stay, this payer owes it all: PostgreSQL holds a bill to the invoices of its shares.
-    """
+    """An invoice of a discharged stay with its bill (this payer owes it all when there was none), its line, and for an
+    AMC its engagement."""
     stay = stay or a_stay(StayStatus.DISCHARGED, kind=StayKind.FULL)
     alone = dict.fromkeys(("amo", "amc", "patient"), "0.00") | {payer.lower(): "210.40"}
     bill = stay.bills.filter(status="current").first() or a_bill(stay, **alone)
@@ -333,6 +316,12 @@ def a_file(kind: str = FileKind.PAYMENT, status: str = FileStatus.IMPORTED, **fi
     file.file.save(f"kept/{file.name}", ContentFile(b"000DONNEES FICTIVES\r\n"), save=False)
     file.save()
     return file
+
+
+def a_held_lot(**fields: Any) -> ExchangeFile:
+    """A lot that was ready when the hospital came back to a backup."""
+    lot, invoice = a_file(FileKind.DRE_ES, FileStatus.PREPARED, problem=RESTORED), an_invoice(status="sent", **fields)
+    return a_record(lot, RecordStatus.APPLIED, invoice=invoice).file
 
 
 def a_record(file: ExchangeFile | None = None, status: str = RecordStatus.UNMATCHED, **fields: Any) -> ExchangeRecord:
@@ -397,6 +386,8 @@ def everything() -> None:
     undecided()
     an_amo(a_stay(StayStatus.DISCHARGED, kind=StayKind.EXTERNAL, days_ago=0.5))
     an_invoice(blocked_reason="Le NIR manque.")
+    an_invoice(blocked_reason=RESTORED)
+    a_held_lot()
     an_invoice(status=InvoiceStatus.REJECTED)
     an_invoice(status=InvoiceStatus.SENT)
     an_invoice(Payer.PATIENT)

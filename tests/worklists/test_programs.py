@@ -14,7 +14,7 @@ from accounts.models import ApiClient, ApiSecret, JournalEntry
 from teleservices.models import Webhook, WebhookMessage
 from teleservices.webhooks import sending
 from tests.factories import EstablishmentFactory
-from tests.worklists import scene
+from tests.programs import a_webhook
 
 pytestmark = pytest.mark.django_db
 WHY = "secret envoyé par courriel"
@@ -54,7 +54,7 @@ def test_the_list_says_what_ends_soon_and_what_is_in_trouble_of_this_establishme
     near = ApiClient.objects.create(name="Blocs", establishment=establishment, scopes=SCOPES)
     client_secrets.rotate(near)
     ApiSecret.objects.update(expires_at=timezone.now() + timedelta(days=5))
-    scene.a_webhook(establishment)
+    a_webhook(establishment)
     elsewhere = EstablishmentFactory(finess_site="290000033", name="CH d’Ailleurs")
     ApiClient.objects.create(name="Celui d’ailleurs", establishment=elsewhere, scopes=SCOPES)
     page = desk.get("/logiciels/").text
@@ -73,7 +73,7 @@ def test_a_program_is_shown_whole_and_without_anything_that_opens(desk, program)
 
 def test_that_of_another_establishment_is_not_found(desk) -> None:
     elsewhere = EstablishmentFactory(finess_site="290000033", name="CH d’Ailleurs")
-    webhook = scene.a_webhook(elsewhere)
+    webhook = a_webhook(elsewhere)
     theirs = webhook.client_id
     for path in (f"{theirs}/portees", f"{theirs}/jetons", f"{theirs}/arreter", f"abonnements/{webhook.pk}/arreter"):
         assert desk.post(f"/logiciels/{path}/", {"reason": WHY}).status_code == 404
@@ -86,7 +86,7 @@ def test_the_same_queries_for_one_program_and_for_many(
     path, desk, establishment, django_assert_max_num_queries
 ) -> None:
     for _ in range(4):
-        first = scene.a_webhook(establishment).client
+        first = a_webhook(establishment).client
     with django_assert_max_num_queries(11):
         assert desk.get(path.format(first.pk)).status_code == 200
 
@@ -162,7 +162,7 @@ def test_whoever_was_administrator_when_the_page_opened_and_is_no_more_does_noth
 
 
 def test_a_subscription_is_stopped_and_taken_up_again(desk, establishment) -> None:
-    webhook = scene.a_webhook(establishment)
+    webhook = a_webhook(establishment)
     message = WebhookMessage.objects.get()
     page = desk.post(f"/logiciels/abonnements/{webhook.pk}/arreter/", follow=True).text
     assert "Arrêté" in page and "Reprendre" in page

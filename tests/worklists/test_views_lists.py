@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.enums import Role
 from admissions.models import AdmissionEvent
 from billing.enums import InvoiceStatus, Payer
+from billing.restored import RESTORED
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory, PatientFactory
@@ -107,6 +108,8 @@ def _more(slug: str) -> None:
         "sejours-a-decider": lambda: scene.an_amo(scene.a_stay(StayStatus.DISCHARGED), exemption="1"),
         "actes-manquants": lambda: scene.a_stay(StayStatus.DISCHARGED, kind=StayKind.EXTERNAL, days_ago=0.5),
         "factures-bloquees": lambda: scene.an_invoice(blocked_reason="Le NIR manque."),
+        "factures-retenues": lambda: scene.an_invoice(blocked_reason=RESTORED),
+        "lots-retenus": scene.a_held_lot,
         "factures-rejetees": lambda: scene.an_invoice(status=InvoiceStatus.REJECTED),
         "factures-sans-acquittement": lambda: scene.an_invoice(status=InvoiceStatus.SENT),
         "parts-patients": lambda: scene.an_invoice(Payer.PATIENT),

@@ -50,7 +50,9 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
 # Few patients owe a part themselves: a small hospital may see no cheque.
 _NEED_NUMBERS: Final = frozenset({"moyen de paiement"})
 #: Lists of what should never happen. Nothing fails here, and a fault planted on purpose would be no true story.
-EMPTY_WHEN_ALL_IS_WELL: Final = frozenset({"evenements-en-echec", "appels-immobiles"})
+EMPTY_WHEN_ALL_IS_WELL: Final = frozenset(
+    {"evenements-en-echec", "appels-immobiles", "factures-retenues", "lots-retenus"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from admissions.masked import listed_name
 from billing.enums import Payer
 from billing.models import ExchangeFile, ExchangeRecord, Invoice
 from worklists import querysets
+from worklists.deeds import after_a_return
 from worklists.enums import Step
 from worklists.registry import Column, Grouping, Kind, Worklist
 
@@ -115,6 +116,37 @@ WORKLISTS = (
         happened="La facture est prête, mais une donnée manque pour l’écrire.",
         system="Elle est réessayée à chaque envoi de lot : la donnée corrigée, elle part seule.",
         you="Corrigez la donnée dite sur la ligne, au dossier du patient.",
+    ),
+    Worklist(
+        slug="factures-retenues",
+        title="Factures retenues après restauration",
+        step=Step.BILLING,
+        roles=_BILLING,
+        action=Action.SEE_INVOICES,
+        kind=INVOICES,
+        select=querysets.held,
+        steady=True,
+        since="created_at",
+        happened="L’hôpital est revenu à une sauvegarde : ces factures sont peut-être parties depuis.",
+        system="Elles ne partent dans aucun lot tant que personne n’a dit ce qu’il en est.",
+        you="Demandez à l’organisme s’il les a reçues, puis « L’organisme l’a déjà » ou « Laisser partir ».",
+        deeds=after_a_return(Invoice),
+        grouping=_BY_DEBTOR,
+    ),
+    Worklist(
+        slug="lots-retenus",
+        title="Lots retenus après restauration",
+        step=Step.BILLING,
+        roles=_BILLING,
+        action=Action.SEE_EXCHANGES,
+        kind=FILES,
+        select=querysets.held_lots,
+        steady=True,
+        since="created_at",
+        happened="L’hôpital est revenu à une sauvegarde : ces lots étaient prêts, et sont peut-être partis depuis.",
+        system="Ils ne sont pas déposés tant que personne n’a dit ce qu’il en est.",
+        you="Demandez à l’organisme s’il a ce n° de lot, puis « L’organisme l’a déjà » ou « Laisser partir ».",
+        deeds=after_a_return(ExchangeFile),
     ),
     Worklist(
         slug="factures-rejetees",

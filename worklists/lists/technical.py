@@ -11,7 +11,7 @@ from worklists.enums import Step
 from worklists.lists.calls import CALLS
 from worklists.registry import Column, Grouping, Kind, Worklist
 
-_CONSUMERS = {"teleservices": "appels", "billing": "facturation"}
+_CONSUMERS = {"teleservices": "appels", "billing": "facturation", "webhooks": "logiciels à prévenir"}
 
 
 def consumer_words(consumer: str) -> tuple[str, str]:
