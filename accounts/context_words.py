@@ -20,8 +20,7 @@ WORDS_FILE: Final = Path(__file__).resolve().parent / "data" / "context_words.tx
 #: So many different letters, or so many figures, beside such words make a password somebody's own.
 OWN_LETTERS: Final = 6
 OWN_FIGURES: Final = 8
-_LETTERS: Final = 6
-_LETTERS: Final = str.maketrans("0134578@$!|€", "oieastbasile")
+_DISGUISES: Final = str.maketrans("0134578@$!|€", "oieastbasile")
 _SHORTEST: Final = 3
 
 
@@ -45,7 +44,7 @@ def is_of_context(password: str, more: Iterable[str] = ()) -> bool:
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[^a-z]", "", unaccented(text).lower().translate(_LETTERS))
+    return re.sub(r"[^a-z]", "", unaccented(text).lower().translate(_DISGUISES))
 
 
 class ContextWordsValidator:

@@ -206,7 +206,7 @@ def test_a_database_that_postgresql_brought_back_is_settled_too(simulator, estab
     assert next_number("patient_ipp") == before + 51
     # Whoever looks at what waits is told why, and what to do.
     told = sentences(Invoice.objects.get(blocked_reason=RESTORED))
-    assert "sauvegarde" in told.happened and "dans aucun lot" in told.system and "organisme" in told.you
+    assert "sauvegarde" in told.happened and "dans aucun lot" in told.system and "Factures retenues" in told.you
     assert words_of_cause("restored")[0] == "Peut-être déjà parti avant la restauration"
     # New facts of the stay free what a fault stopped, not what a return to a backup holds.
     coverage = kept.patient.coverages.get(kind="AMC")
