@@ -6,12 +6,19 @@ from celery import shared_task
 
 from accounts import quick_access, sessions, tokens, tries
 from accounts.journal import sealing
+from gap import health
 
 
 @shared_task
 def seal_journal() -> None:
     """Close what was written in the journal since the last time."""
     sealing.seal()
+
+
+@shared_task
+def look_at_health() -> None:
+    """Look at what the product needs of others; whoever keeps the machine is told of what has changed."""
+    health.look()
 
 
 @shared_task

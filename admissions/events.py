@@ -6,10 +6,11 @@ same transaction as the event; Celery only wakes the consumer, and a sweeper fin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
@@ -110,14 +111,23 @@ def record_event(
     return event
 
 
+#: A broker that is away, or hangs, is told nothing for so long: nobody at a desk waits for it again and again.
+_REST_S: Final = 10.0
+_rests: dict[str, float] = {}
+
+
 def wake(task: str, *arguments: int, queue: str | None = None) -> None:
     """Tell a worker that a row waits. A broker that is away loses nothing: the sweeper reads the rows."""
     from celery import current_app
 
+    broker = str(current_app.conf.broker_url)
+    if time.monotonic() < _rests.get(broker, 0.0):
+        return
     try:
         current_app.send_task(task, args=arguments, queue=queue)
     except (BrokerAway, OSError) as problem:
-        log.warning("wake_up_lost", task=task, problem=type(problem).__name__)
+        _rests[broker] = time.monotonic() + _REST_S
+        log.warning("wake_up_lost", task=task, problem=type(problem).__name__, rests_s=_REST_S)
 
 
 def deliver(event_id: int) -> None:

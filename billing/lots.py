@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterable
 
+import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import transaction
@@ -17,12 +18,16 @@ from billing.enums import FileDirection, FileKind, FileStatus, InvoiceStatus, Pa
 from billing.exchange import DreInvoice, DreLine, LotHeader, write_dre
 from billing.models import ExchangeFile, ExchangeRecord, Invoice, NumberSeries
 from billing.restored import RESTORED
+from gap import incidents
+from gap.faults import no_room
 from gap.fixedwidth import EncodeError
 from gap.identifiers import InvalidIdentifier
 from gap.locks import hold_for_transaction
 from gap.text import unaccented
 from teleservices.webhooks import kinds, telling
 from teleservices.webhooks.telling import Fact
+
+log = structlog.get_logger(__name__)
 
 # One lot stays small enough to be read again by a person, and to be sent again.
 LOT_LIMIT = 500
@@ -38,10 +43,17 @@ def send_lots() -> int:
         .values_list("debtor", "stay__establishment", "engagement__dre_address")
         .distinct()
     )
-    for debtor_id, establishment_id, dre_address in list(waiting):
-        if _prepare(debtor_id, establishment_id, dre_address):
-            count += 1
-    deposit_prepared()
+    try:
+        for debtor_id, establishment_id, dre_address in list(waiting):
+            if _prepare(debtor_id, establishment_id, dre_address):
+                count += 1
+        deposit_prepared()
+    except OSError as problem:
+        if not no_room(problem):
+            raise
+        # Nothing was written by halves: invoices stay ready, lots stay prepared, and leave once there is room.
+        log.warning("lots_wait_for_room")
+        incidents.report("disk", well=False)
     return count
 
 

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote
 
 import environ
 import structlog
 
-from gap import schedule
+from gap import database, schedule
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.headers import content_security_policy
@@ -141,19 +140,7 @@ TEMPLATES = [
 ]
 COTTON_DIR = "cotton"
 
-DATABASES = {"default": env.db_url("DATABASE_URL")}
-# A unix socket's folder stands percent-encoded in the place of the host, as libpq has it.
-DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"] or "")
-# One blocking thread a web worker: a kept connection is as good as a pool, and simpler (docs/adr/0003).
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("TEST", {"NAME": env.str("TEST_DATABASE_NAME", default="test_minigap")})
-# PostgreSQL plans a statement that comes back five times once for all: most of what a page or a call asks is asked all
-# day. Behind a pooler that shares connections between transactions, PREPARE_STATEMENTS=0 (docs/exploitation.md).
-DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
-    "server_side_binding": True,
-    "prepare_threshold": 5 if env.bool("PREPARE_STATEMENTS", default=True) else None,
-}
+DATABASES = database.of(env)
 
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {
@@ -309,6 +296,11 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
 }
+
+# Below so many bytes left where files are kept, or beyond so many seconds between our clock and the database's, people who
+# keep the machine are told (gap/health.py).
+DISK_FREE_MIN = env.int("DISK_FREE_MIN_MIB", default=1024) * 1024 * 1024
+CLOCK_LATE_MAX_S = env.float("CLOCK_LATE_MAX_S", default=30.0)
 
 # Requests a minute, for each client of the API, and for each person on the screens that cost the most.
 RATES_PER_MINUTE = {

@@ -30,8 +30,14 @@ class AtomicFileSystemStorage(FileSystemStorage):
     """Writes beside, as `*.tmp`, then renames. An object store does so by itself."""
 
     def _save(self, name: str, content: Any) -> str:
-        beside: str = super()._save(f"{name}.{os.getpid()}.tmp", content)  # type: ignore[misc]
-        Path(self.path(beside)).replace(self.path(name))
+        beside = f"{name}.{os.getpid()}.tmp"
+        try:
+            beside = super()._save(beside, content)  # type: ignore[misc]
+            Path(self.path(beside)).replace(self.path(name))
+        except OSError:
+            # A disk that is full has all the less room for the beginning of a file.
+            Path(self.path(beside)).unlink(missing_ok=True)
+            raise
         return name
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Final
 
-import redis
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from gap.addresses import library_address
+from gap import health, incidents
 from gap.api.problems import CONTENT_TYPE, TITLES
+from gap.faults import Away, away
 
 
 @require_safe
@@ -25,27 +24,10 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """The process can serve: send it no traffic while this fails. Redis away is degraded, not down."""
-    checks = {"database": _database_answers(), "redis": _redis_answers()}
-    status = 200 if checks["database"] else 503
-    return JsonResponse({"status": "ok" if all(checks.values()) else "degraded", **checks}, status=status)
-
-
-def _database_answers() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-    except DatabaseError:
-        return False
-    return True
-
-
-def _redis_answers() -> bool:
-    url = library_address(settings.REDIS_URL)
-    try:
-        return bool(redis.from_url(url, socket_timeout=1, socket_connect_timeout=1).ping())
-    except redis.RedisError:
-        return False
+    """The process can serve: send it no traffic while this fails. Without Redis, room or the right time it still serves."""
+    found = health.look()
+    status = "ok" if all(found.parts.values()) else "degraded" if found.ready else "down"
+    return JsonResponse({"status": status, **found.parts}, status=200 if found.ready else 503)
 
 
 _SAID = {
@@ -56,6 +38,17 @@ _SAID = {
     413: "Cette demande est trop volumineuse. Rien n’a été enregistré.",
     429: "Trop de demandes en peu de temps. Rien n’a été enregistré\u00a0; attendez, puis recommencez.",
     500: "Une erreur est survenue de notre côté. Rien n’a été enregistré ; envoyez la demande de nouveau.",
+}
+#: Of what is away: what happened, what becomes of what was asked, seconds before one more try.
+_AWAY: Final = {
+    Away.DATABASE: ("La base de données ne répond pas.", "Rien n’a été enregistré, rien n’est perdu.", 10),
+    Away.READ_ONLY: (
+        "La base de données ne peut être que lue\u00a0: elle vient de changer de machine.",
+        "Rien n’a été enregistré, rien n’est perdu.",
+        10,
+    ),
+    Away.DISK: ("Le disque du serveur est plein.", "Rien n’a été enregistré à moitié.", 60),
+    Away.BUSY: ("Trop de personnes écrivent la même chose en même temps.", "Rien n’a été enregistré.", 2),
 }
 
 
@@ -112,10 +105,32 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Rendered without the request: what surrounds a page reads the database, which may be what is wrong."""
+    """Rendered without the request: what surrounds a page reads the database, which may be what is wrong.
+
+    What is only away for a moment is said to be so: the person waits, the program tries again.
+    """
+    problem = sys.exc_info()[1]
+    gone = away(problem)
+    if gone is None:
+        if request.path.startswith("/api/"):
+            return _error(request, 500)
+        return HttpResponse(render_to_string("500.html"), status=500)
+    if gone in (Away.DATABASE, Away.READ_ONLY, Away.DISK):
+        incidents.report({Away.READ_ONLY: "writable"}.get(gone, gone.value), well=False)
+    happened, system, wait_s = _AWAY[gone]
     if request.path.startswith("/api/"):
-        return _error(request, 500)
-    return HttpResponse(render_to_string("500.html"), status=500)
+        body = {
+            "type": "urn:mini-gap:problem:unavailable",
+            "title": TITLES[503],
+            "status": 503,
+            "detail": f"{happened} {system} Renvoyez la même demande après les secondes de l’en-tête Retry-After.",
+        }
+        response: HttpResponse = JsonResponse(body, status=503, content_type=CONTENT_TYPE)
+    else:
+        said = {"happened": happened, "system": system, "read": request.method in ("GET", "HEAD")}
+        response = HttpResponse(render_to_string("503.html", said), status=503)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "", **_kwargs: Any) -> HttpResponse:

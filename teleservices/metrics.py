@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gap import health as dependencies
 from teleservices import expiry, health
 
 
@@ -44,7 +45,15 @@ class _Calls:
         )
         for key, ends in _first_to_expire().items():
             expiries.add_metric([key], ends)
-        yield from (times, tries, answers, waiting, suspended, refusals, expiries)
+        up = GaugeMetricFamily(
+            "gap_dependency_up", "1 while what the product needs of others is well.", labels=["name"]
+        )
+        seen = dependencies.look()
+        for name, well in seen.parts.items():
+            up.add_metric([name], int(well))
+        free = GaugeMetricFamily("gap_files_free_bytes", "Room left where files are kept.", value=seen.free_bytes)
+        late = GaugeMetricFamily("gap_clock_late_seconds", "Our clock less the database's.", value=seen.late_s or 0)
+        yield from (times, tries, answers, waiting, suspended, refusals, expiries, up, free, late)
 
 
 def _first_to_expire() -> dict[str, float]:

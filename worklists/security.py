@@ -18,6 +18,7 @@ from accounts.administration import people_of, unvisited
 from accounts.enums import Controlled, JournalKind
 from accounts.models import Control, Establishment, JournalEntry, JournalSeal, Session
 from admissions.services import glass
+from gap import health, incidents
 from gap.templatetags.gap_format import counted
 from gap.text import NBSP
 from teleservices import expiry
@@ -39,7 +40,7 @@ class Line:
 def lines(establishment: Establishment) -> list[Line]:
     """Every subject, the worst first. A dozen queries, whatever the size of the hospital."""
     found = [*_accounts(establishment), *_refusals(establishment), _openings(establishment), _chain()]
-    found += [*_controls(), *_certificates(), _settings()]
+    found += [*_controls(), *_certificates(), *_dependencies(), _settings()]
     return sorted(found, key=lambda line: ("stop", "wait", "ok").index(line.tone))
 
 
@@ -146,6 +147,25 @@ def _certificates() -> Iterator[Line]:
         yield Line(
             f"Certificat «{NBSP}{one.label}{NBSP}»", tone, days, "" if tone == "ok" else "Voyez « Certificats »."
         )
+
+
+def _dependencies() -> Iterator[Line]:
+    seen = health.look()
+    yield Line(
+        "Redis",
+        "ok" if seen.redis else "stop",
+        "Répond."
+        if seen.redis
+        else "Ne répond pas\u00a0: les appels partent au rythme des travailleurs une fois revenu.",
+        "" if seen.redis else incidents.SAID["redis"][1],
+    )
+    room = f"{seen.free_bytes // 1024**3} Gio libres."
+    yield Line(
+        "Disque des fichiers", "ok" if seen.disk else "stop", room, "" if seen.disk else incidents.SAID["disk"][1]
+    )
+    late = seen.late_s or 0.0
+    told = "La même que celle de la base." if abs(late) < 1 else f"{abs(late):.0f} s d’écart avec celle de la base."
+    yield Line("Horloge", "ok" if seen.clock else "stop", told, "" if seen.clock else incidents.SAID["clock"][1])
 
 
 def _settings() -> Line:

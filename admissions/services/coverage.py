@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -21,7 +22,11 @@ from debtors.datamatrix.keeping import SUFFIX
 from debtors.enums import DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import CardContext, match_card
+from gap import incidents
+from gap.faults import no_room
 from gap.written import Insert
+
+log = structlog.get_logger(__name__)
 
 # Stays whose payer may still change: nothing is settled yet.
 _CONCERNED = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
@@ -212,7 +217,13 @@ def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor, imag
             # Scanned on two screens at once: the other one kept it.
             card = Card.objects.get(patient=patient, fingerprint=marks[0])
     if image and not card.image:
-        card.image.save(f"{card.pk}{SUFFIX}", ContentFile(image))
+        try:
+            card.image.save(f"{card.pk}{SUFFIX}", ContentFile(image))
+        except OSError as problem:
+            # Rights are asked with what was read: a patient does not wait for room on a disk.
+            log.warning("card_image_not_kept", card=card.pk, problem=type(problem).__name__)
+            if no_room(problem):
+                incidents.report("disk", well=False)
     return card
 
 

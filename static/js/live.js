@@ -78,6 +78,7 @@ function showFailed(status) {
     403: "Cette action n’est pas ouverte à votre rôle. Rien n’a changé. Adressez-vous à votre référent.",
     404: "Cet élément n’existe plus. Rien n’a changé. Rechargez la page pour voir son état.",
     413: "Ce fichier est trop lourd. Rien n’a été envoyé. Choisissez-en un de moins de 10 Mo.",
+    503: "Le service est momentanément interrompu. Votre saisie est gardée sur cette page. Réessayez dans un instant.",
     429: "Trop de demandes en peu de temps. Rien n’a changé. Réessayez dans une minute.",
   };
   const fallback = "Le serveur n’a pas pu traiter la demande. Votre saisie est gardée sur cette page. Réessayez ; si cela se répète, prévenez votre référent.";

@@ -1,0 +1,93 @@
+"""Something that the product needs is gone, or back: said once each time, in the log and by mail, whatever else is down.
+
+What was said is remembered in a file (VAR_DIR/incidents): neither the database nor Redis may be needed to tell that they are
+gone. Of several processes, the one that makes the file tells. Where no file can be made, each process remembers for itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.core.mail import mail_admins
+
+log = structlog.get_logger(__name__)
+
+#: What each is called, and what whoever keeps the machine does.
+SAID: Final = {
+    "database": ("La base de données ne répond pas", "Relancez PostgreSQL, ou basculez sur sa réplique."),
+    "writable": ("La base de données ne peut être que lue", "Ce serveur est une réplique : désignez le primaire."),
+    "redis": ("Redis ne répond pas", "Relancez Redis. Rien n’est perdu : ce qui est dû est dans la base."),
+    "disk": ("Le disque des fichiers est plein", "Faites de la place dans le dossier des fichiers, ou agrandissez-le."),
+    "clock": ("L’horloge de ce serveur n’est pas celle de la base", "Réglez l’heure (NTP) des deux machines."),
+}
+_here: set[str] = set()
+_lock = threading.Lock()
+
+
+def report(name: str, well: bool) -> None:
+    """Say that it is well or not (a key of SAID). The first to say so after the contrary tells people."""
+    with _lock:
+        known = name in _here
+        if known != well and not (well and _mark(name).exists()):
+            # As it was: what most calls say.
+            return
+        (_here.discard if well else _here.add)(name)
+    if _ended(name) if well else _begun(name):
+        _tell(name, well)
+
+
+def _mark(name: str) -> Path:
+    return Path(settings.VAR_DIR) / "incidents" / name
+
+
+def _begun(name: str) -> bool:
+    """Whether nobody had said so."""
+    mark = _mark(name)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        with mark.open("x", encoding="ascii") as file:
+            file.write(datetime.now(UTC).isoformat())
+    except FileExistsError:
+        return False
+    except OSError:
+        # No file can be made, which may be what is wrong.
+        return True
+    return True
+
+
+def _ended(name: str) -> bool:
+    try:
+        _mark(name).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _tell(name: str, well: bool) -> None:
+    what, todo = SAID[name]
+    if well:
+        log.warning("dependency_back", name=name)
+        subject, text = f"Rétabli : {what.lower()}", "C’est de nouveau normal. Rien n’est à faire."
+    else:
+        log.error("dependency_down", name=name)
+        subject, text = what, f"{what}, depuis le serveur « {_machine()} ». {todo}"
+    # Mail may be slow when much else is: nobody waits for it.
+    threading.Thread(target=_mail, args=(subject, text), daemon=True).start()
+
+
+def _mail(subject: str, text: str) -> None:
+    try:
+        mail_admins(subject, text)
+    except Exception as problem:  # any fault of any mail server
+        log.warning("incident_not_mailed", problem=type(problem).__name__)
+
+
+def _machine() -> str:
+    import socket
+
+    return socket.gethostname()

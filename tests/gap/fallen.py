@@ -1,0 +1,160 @@
+"""A hospital with servers of its own, that a test may stop: PostgreSQL, Redis, and two real web processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gap.supervisor.children import Child, wait_until
+from gap.supervisor.demo import _answers
+from gap.supervisor.servers import EmbeddedPostgres, EmbeddedRedis
+from tests.dump import pg_dump
+from tests.gap.test_supervisor import free_port
+from tests.processes import ROOT
+
+PASSWORD = "une phrase assez longue"
+_FILL = f"""
+import django; django.setup()
+from accounts.enums import Role, Scope
+from accounts.models import ApiClient, Establishment, RoleAssignment, User
+from admissions.models import Unit
+here = Establishment.objects.create(name="CH de Valmont", finess_legal="350000014", finess_site="350000022")
+Unit.objects.create(establishment=here, code="2210", name="Cardiologie", domain="MCO")
+user = User.objects.create_user("nadia", password={PASSWORD!r}, last_name="Ferrand", establishment=here)
+RoleAssignment.objects.create(user=user, establishment=here, role=Role.AGENT)
+print(ApiClient.issue("laboratoire", here, list(Scope.values))[1])
+"""
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+@dataclass
+class Fallen:
+    """What may fall, and what still answers."""
+
+    folder: Path
+    port: int
+    token: str
+    postgres: EmbeddedPostgres
+    redis: EmbeddedRedis
+    environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", body: Any = None, seconds: float = 20, **headers: str) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        try:
+            with _opener.open(request, timeout=seconds) as found:
+                return Answer(found.status, dict(found.headers), found.read().decode())
+        except urllib.error.HTTPError as refused:
+            return Answer(refused.code, dict(refused.headers), refused.read().decode())
+
+    def program(self, path: str, body: Any, key: str) -> Answer:
+        """A program posts, under its idempotency key."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "Idempotency-Key": key}
+        return self.ask(f"/api/v1{path}", "POST", body, **headers)
+
+    def mails(self) -> list[str]:
+        """Their subjects, as they were written."""
+        found = sorted((self.folder / "mails").glob("*"))
+        return [line for file in found for line in file.read_text().splitlines() if line.startswith("Subject:")]
+
+    def stop_database(self) -> None:
+        self.postgres.stop()
+
+    def start_database(self) -> None:
+        self.postgres.launch(self.folder / "postgres.log")
+        self.postgres.wait()
+
+    def sql(self, statement: str) -> str:
+        return self.postgres._psql(statement) if "minigap" in statement else _in_minigap(self.postgres, statement)
+
+    @contextmanager
+    def hung(self, child: Child | None) -> Iterator[None]:
+        """A server that takes connections and answers nothing."""
+        assert child is not None
+        os.kill(child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(child.pid, signal.SIGCONT)
+
+
+def _in_minigap(postgres: EmbeddedPostgres, statement: str) -> str:
+    command = [
+        str(postgres.program / "psql"),
+        "-h",
+        str(postgres.socket_folder.absolute()),
+        "-U",
+        "postgres",
+        "-d",
+        "minigap",
+    ]
+    return subprocess.run([*command, "-Atc", statement], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@contextmanager
+def hospital(folder: Path, **settings: str) -> Iterator[Fallen]:
+    """Until the block ends. The schema is the one of the suite's own database."""
+    folder.chmod(0o755)
+    postgres, redis = EmbeddedPostgres(folder / "postgres"), EmbeddedRedis(folder / "redis")
+    web: Child | None = None
+    try:
+        postgres.launch(folder / "postgres.log")
+        redis.launch(folder / "redis.log")
+        postgres.wait()
+        redis.wait()
+        psql = [str(postgres.program / "psql"), "-h", str(postgres.socket_folder.absolute()), "-U", "postgres", "-q"]
+        subprocess.run([*psql, "-d", "minigap"], input=pg_dump(), check=True, capture_output=True)
+        port = free_port()
+        environment = os.environ | {
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": redis.url,
+            "GAP_VAR_DIR": str(folder / "var"),
+            "DJANGO_SETTINGS_MODULE": "gap.settings",
+            "ALERT_EMAILS": "dsi@hopital.example",
+            "EMAIL_URL": f"filemail:///{folder / 'mails'}",
+            **settings,
+        }
+        filled = subprocess.run(
+            [sys.executable, "-c", _FILL], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        )
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", "2", "--blocking-threads", "1", "--no-access-log", "--workers-kill-timeout", "5"]
+        web = Child("web", [*command, "gap.wsgi:application"], log=folder / "web.log", env=environment)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), web, 40)
+        yield Fallen(folder, port, filled.stdout.strip().splitlines()[-1], postgres, redis, environment)
+    finally:
+        for one in (web, redis, postgres):
+            if one is not None:
+                one.stop()
+        postgres.destroy()
+
+
+def at_once(count: int, work: Any) -> None:
+    """Run `work(rank)` in so many threads, and wait for all."""
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
