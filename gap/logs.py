@@ -77,6 +77,8 @@ LOGGING: dict[str, Any] = {
         name: {"level": "INFO"}
         for name in ("gap", "accounts", "debtors", "admissions", "teleservices", "billing", "worklists")
     }
+    # Django mails each fault to the administrators, with what was sent: names, in clear, through a mail server.
+    | {"django": {"handlers": []}}
     # zeep logs whole messages at DEBUG, and urllib3 the paths it calls.
     | {"zeep": {"level": "ERROR"}, "urllib3": {"level": "ERROR"}},
 }

@@ -65,9 +65,9 @@ class Fallen:
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
             with _opener.open(request, timeout=seconds) as found:
-                return Answer(found.status, dict(found.headers), found.read().decode())
+                return Answer(found.status, _lower(found.headers), found.read().decode())
         except urllib.error.HTTPError as refused:
-            return Answer(refused.code, dict(refused.headers), refused.read().decode())
+            return Answer(refused.code, _lower(refused.headers), refused.read().decode())
 
     def program(self, path: str, body: Any, key: str) -> Answer:
         """A program posts, under its idempotency key."""
@@ -98,6 +98,10 @@ class Fallen:
             yield
         finally:
             os.kill(child.pid, signal.SIGCONT)
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _in_minigap(postgres: EmbeddedPostgres, statement: str) -> str:
