@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +93,11 @@ class Fallen:
     def hung(self, child: Child | None) -> Iterator[None]:
         """A server that takes connections and answers nothing."""
         assert child is not None
-        os.kill(child.pid, signal.SIGSTOP)
+        os.kill(child.process.pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(child.pid, signal.SIGCONT)
+            os.kill(child.process.pid, signal.SIGCONT)
 
 
 def _lower(headers: Any) -> dict[str, str]:
@@ -155,10 +155,14 @@ def hospital(folder: Path, **settings: str) -> Iterator[Fallen]:
         postgres.destroy()
 
 
-def at_once(count: int, work: Any) -> None:
-    """Run `work(rank)` in so many threads, and wait for all."""
+@contextmanager
+def working(count: int, work: Callable[[int], object]) -> Iterator[None]:
+    """`work(rank)` in so many threads while the block runs; all have ended after it."""
     threads = [threading.Thread(target=work, args=(rank,)) for rank in range(count)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.join()

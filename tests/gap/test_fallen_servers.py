@@ -6,12 +6,13 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gap.supervisor.children import wait_until
 from tests.factories import invented_nir
-from tests.gap.fallen import Fallen, at_once, hospital
+from tests.gap.fallen import Fallen, hospital, working
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 WRITERS = 5
@@ -80,7 +81,8 @@ def test_the_fall_and_the_return_are_mailed_once_each_whatever_the_processes(fal
     before = len(fallen.mails())
     fallen.stop_database()
     try:
-        at_once(4, lambda _: [fallen.ask("/", Cookie="sessionid=" + "a" * 32) for _ in range(5)])
+        with working(4, lambda _: [fallen.ask("/", Cookie="sessionid=" + "a" * 32) for _ in range(5)]):
+            pass
     finally:
         fallen.start_database()
     well(fallen)
@@ -94,6 +96,7 @@ def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(fa
     """Each sends again what was not answered, under the same key, as it is told to."""
     done: list[tuple[str, str]] = []
     interrupted: list[str] = []
+    seen: list[str] = []
     end = time.monotonic() + 7
 
     def write(rank: int) -> None:
@@ -101,7 +104,7 @@ def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(fa
         while time.monotonic() < end:
             key, number = str(uuid.uuid4()), number + 1
             body = patient(1000 * rank + number % 600, f"Fall{'abcde'[rank]}")
-            while True:
+            while time.monotonic() < end + 15:
                 try:
                     answer = fallen.program("/patients", body, key)
                 except OSError:
@@ -111,21 +114,21 @@ def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(fa
                 if answer.status < 500:
                     break
                 interrupted.append(key)
+                seen.append(answer.text)
                 time.sleep(0.1)
             assert answer.status in (201, 409), answer
             if answer.status == 201:
                 done.append((key, json.loads(answer.text)["ipp"]))
 
-    def fall() -> None:
+    before = int(fallen.sql("select count(*) from admissions_patient"))
+    with working(WRITERS, write):
         time.sleep(2)
         fallen.stop_database()
         time.sleep(2)
+        # Here: a server lives as long as the thread that started it.
         fallen.start_database()
-
-    before = int(fallen.sql("select count(*) from admissions_patient"))
-    at_once(WRITERS + 1, lambda rank: fall() if rank == WRITERS else write(rank))
     made = int(fallen.sql("select count(*) from admissions_patient")) - before
-    assert interrupted and len(done) > 20
+    assert interrupted and len(done) > 20, (len(done), seen[-2:])
     assert len({ipp for _, ipp in done}) == len(done) == made
     measured("écritures pendant une chute, perdues", len(done) - made)
     measured("écritures pendant une chute, faites", made)
@@ -153,25 +156,33 @@ def test_a_database_that_may_only_be_read_is_not_ready_and_says_so(fallen: Falle
 # ---- Redis ----
 
 
-def _admissions(fallen: Fallen, first: int) -> list[float]:
-    """Seconds of each of a dozen creations that wake workers."""
+def _admissions(fallen: Fallen, ipps: list[str]) -> list[float]:
+    """Seconds of each of a dozen pre-admissions, which wake workers."""
     times = []
-    for number in range(first, first + 12):
+    planned = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    for ipp in ipps:
         start = time.monotonic()
-        answer = fallen.program("/patients", patient(number, "Redis"), str(uuid.uuid4()))
+        plan = {"patient": ipp, "unit": "2210", "kind": "day", "planned_start_at": planned}
+        answer = fallen.program("/stays", plan, str(uuid.uuid4()))
         times.append(time.monotonic() - start)
-        assert answer.status in (201, 409), answer
+        assert answer.status == 201, answer
     return sorted(times)
 
 
 @pytest.mark.parametrize("how", ["gone", "hung"])
 def test_without_redis_everybody_is_served_in_time_and_the_probe_says_so(how, fallen: Fallen, measured) -> None:
+    ipps = [
+        json.loads(
+            fallen.program("/patients", patient(one if how == "gone" else one + 20, how), str(uuid.uuid4())).text
+        )["ipp"]
+        for one in range(900, 912)
+    ]
     if how == "gone":
         fallen.redis.stop()
     with fallen.hung(fallen.redis.child) if how == "hung" else _nothing():
         ready = fallen.ask("/sante/pret/")
         assert ready.status == 200 and json.loads(ready.text)["status"] == "degraded"
-        times = _admissions(fallen, 200 if how == "gone" else 300)
+        times = _admissions(fallen, ipps)
         page = fallen.ask("/connexion/")
     if how == "gone":
         fallen.redis.launch(fallen.folder / "redis.log")
