@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -59,9 +60,13 @@ def numbers_to_print(establishment: Establishment, count: int, now: datetime) ->
             ReservedNumber(establishment=establishment, iep=stays.next_iep(), reserved_at=now)
             for _ in range(max(0, missing))
         )
-        sheets = list(_in_kits(establishment.pk).order_by("iep")[:count])
-        ReservedNumber.objects.filter(pk__in=[sheet.pk for sheet in sheets]).update(printed_at=now)
-    return sheets
+        return list(_in_kits(establishment.pk).order_by("iep")[:count])
+
+
+def note_printed(sheets: Sequence[ReservedNumber], at: datetime) -> bool:
+    """The kit of `at` is about to take its name. False when a sheet of it was withdrawn meanwhile: it must be made again."""
+    keys = [sheet.pk for sheet in sheets]
+    return len(keys) == ReservedNumber.objects.filter(pk__in=keys, withdrawn_at__isnull=True).update(printed_at=at)
 
 
 def withdraw_everywhere() -> int:
