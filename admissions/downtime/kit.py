@@ -23,7 +23,7 @@ from admissions.downtime import papers, picture
 from admissions.models import ReservedNumber
 from admissions.services import downtime
 
-#: A page's bytes to the bytes that are written.
+#: The bytes of a paper to the bytes that are written.
 Closed = Callable[[bytes], bytes]
 MANIFEST: Final = "manifeste.json"
 _PREFIX: Final = "kit-"
@@ -46,7 +46,7 @@ class Made:
 def make(
     folder: Path, establishments: Sequence[Establishment], *, forms: int, keep: int, close: Closed, suffix: str
 ) -> Made:
-    """A kit of these hospitals in `folder`, where `keep` of them stay. `suffix` is added to the names of the pages.
+    """A kit of these hospitals in `folder`, where `keep` of them stay. `close` encrypts the list, whose name takes `suffix`.
 
     It is written beside, then renamed: who looks there while the product falls finds a whole one. Raises KitRefused,
     OSError: nothing of it is left then.
@@ -90,18 +90,18 @@ def _write(
         # No trace, no list.
         done(JournalKind.EXPORT, object_type="admissions_stay", detail={"stays": taken.stays})
         writing.write(unit)
+    # Nobody is named but in the list: whoever finds a closed kit can read how to open it, and write on its sheets.
     pages = {
         "1-que-faire.pdf": papers.what_to_do(establishment, now, sheets),
-        "2-presents-et-attendus.pdf": papers.list_of_patients(establishment, now, taken),
+        f"2-presents-et-attendus.pdf{suffix}": close(papers.list_of_patients(establishment, now, taken)),
         "3-feuilles.pdf": papers.blank_sheets(establishment, now, sheets),
     }
     place = beside / establishment.finess_site
     place.mkdir(mode=0o700)
     digests = {}
-    for name, page in pages.items():
-        content = close(page)
-        (place / f"{name}{suffix}").write_bytes(content)
-        digests[f"{name}{suffix}"] = hashlib.sha256(content).hexdigest()
+    for name, content in pages.items():
+        (place / name).write_bytes(content)
+        digests[name] = hashlib.sha256(content).hexdigest()
     return {
         "finess": establishment.finess_site,
         "presents": taken.here,

@@ -20,7 +20,7 @@ from admissions.models import Card, Coverage, Stay
 from admissions.presenters import coverages_of_stay
 from admissions.querysets import care_date
 from admissions.services import coverage as services
-from admissions.views.common import acted, actor, draw, own_patients, own_stays, stay_or_404
+from admissions.views.common import acted, actor, draw, own_patients, own_sheets, own_stays, stay_or_404
 from debtors.datamatrix import ReadCard, parse, sandbox
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
@@ -135,7 +135,8 @@ def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
 @needs(Action.SEE_DOSSIER)
 @require_POST
 def scan(request: HttpRequest) -> HttpResponse:
-    """A bracelet (IEP or IPP) or a known card opens its dossier; an unknown card says what to do."""
+    """A bracelet (IEP or IPP), a sheet of the downtime kit or a known card opens its dossier; an unknown card says what to
+    do."""
     try:
         read, _, _, _ = received(request)
     except NotRead as problem:
@@ -146,6 +147,8 @@ def scan(request: HttpRequest) -> HttpResponse:
             return HttpResponseClientRedirect(_door(request, stay))
         if person := own_patients(request).filter(ipp=number).first():
             return HttpResponseClientRedirect(reverse("admissions:patient", args=[person.ipp]))
+        if request.user.may(Action.ADMIT) and own_sheets(request).filter(iep=number).exists():  # type: ignore[union-attr]
+            return HttpResponseClientRedirect(reverse("admissions:sheet", args=[number]))
     return _dossier_of_card(request, read)
 
 

@@ -20,8 +20,9 @@ _MOST_FORMS: Final = 500
 
 class Command(BaseCommand):
     help = (
-        "Écrit dans un dossier les papiers d’une panne\u00a0: que faire, présents et attendus, feuilles à remplir. Chaque page "
-        "est chiffrée (format age) pour une clé publique ou une phrase de passe, ou en clair si le dossier l’est déjà."
+        "Écrit dans un dossier les papiers d’une panne\u00a0: que faire, présents et attendus, feuilles à remplir. La liste "
+        "des patients est chiffrée (format age) pour une clé publique ou une phrase de passe, ou en clair si le système "
+        "chiffre le dossier."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,7 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--forms", type=int, default=30, metavar="N", help="feuilles d’admission (30)")
         parser.add_argument("--keep", type=int, default=3, metavar="N", help="kits gardés (3)")
         how = parser.add_mutually_exclusive_group(required=True)
-        how.add_argument("--recipient", action="append", metavar="age1…", help="clé publique\u00a0; plusieurs fois si besoin")
+        how.add_argument(
+            "--recipient", action="append", metavar="age1…", help="clé publique\u00a0; plusieurs fois si besoin"
+        )
         how.add_argument("--passphrase", action="store_true", help="lue sur l’entrée standard, jamais en argument")
         how.add_argument("--plain", action="store_true", help="en clair, dans un dossier que le système chiffre")
 
