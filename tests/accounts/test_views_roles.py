@@ -38,6 +38,8 @@ PUBLIC = {
     "teleservices:metrics",
 }
 API = "api/v1/"
+#: Addresses that name a sheet of the downtime kit.
+SHEETS = ("admissions:sheet", "admissions:void-sheet", "admissions:close-set")
 #: Addresses that name an account.
 PEOPLE = (
     "accounts:person",
@@ -86,6 +88,7 @@ def world() -> SimpleNamespace:
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(),
+        sheet=scene.a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )
@@ -118,7 +121,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "worklists:connection-record": world.connection_test.pk,
     } | dict.fromkeys(PEOPLE, world.colleague.pk)
     known: dict[str, Any] = {
-        "iep": world.stay.iep,
+        "iep": world.sheet.iep if name in SHEETS else world.stay.iep,
         "ipp": world.stay.patient.ipp,
         "number": world.invoice.number,
         "card_id": world.card.pk,

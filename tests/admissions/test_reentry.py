@@ -91,9 +91,13 @@ def test_a_sheet_becomes_a_stay_under_its_number_at_its_hour(desk, sheets, unit)
     assert {event.occurred_at for event in AdmissionEvent.objects.all()} == {stay.started_at}
 
 
+def timeline(client: Client, iep: str) -> str:
+    return client.get(reverse("teleservices:stay-timeline", args=[iep])).text
+
+
 def test_the_timeline_says_that_it_was_entered_afterwards(desk, sheets, unit) -> None:
     desk.post(path("sheet", sheets[0]), paper(unit))
-    said = desk.get(reverse("admissions:stay", args=[sheets[0].iep])).text
+    said = timeline(desk, sheets[0].iep)
     assert said.count("Saisi après coup, le") == 2
 
 
@@ -101,7 +105,8 @@ def test_what_is_entered_as_it_happens_is_not_said_to_be_late(desk, unit) -> Non
     plan = stays.StayPlan(StayKind.FULL, unit, timezone.now())
     stay = stays.preadmit(PatientFactory(), unit.establishment, plan, SYSTEM)
     stays.admit(stay.pk, timezone.now(), SYSTEM)
-    assert "après coup" not in desk.get(reverse("admissions:stay", args=[stay.iep])).text
+    said = timeline(desk, stay.iep)
+    assert "Admission" in said and "après coup" not in said
 
 
 def test_a_known_number_and_a_birth_date_are_enough_of_an_identity(desk, sheets, unit) -> None:

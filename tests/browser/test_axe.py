@@ -73,6 +73,7 @@ def world(establishment) -> SimpleNamespace:
         association=association,
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(_protected()),
+        sheet=scene.a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )
