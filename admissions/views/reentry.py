@@ -69,7 +69,7 @@ def _drawn(
     return draw(request, "admissions/reentry.html", context, status=status)
 
 
-def _sets(out: QuerySet[ReservedNumber]) -> list[dict[str, Any]]:
+def _sets(out: QuerySet[ReservedNumber]) -> list[Any]:
     """The last sets: withdrawn at one instant, one set. One query."""
     counted = out.order_by().values("withdrawn_at").annotate(
         first=Min("iep"),
@@ -149,8 +149,8 @@ def sheet(request: HttpRequest, iep: str) -> HttpResponse:
     if isinstance(who, Traits) and not request.POST.get("anyway"):
         candidates = identity_candidates(request, identity)
         if candidates:
-            told = {"candidates": candidates, "warnings": nir_warnings(identity)}
-            return _sheet(request, found, known, identity, entry, status=422, **told)
+            warnings = nir_warnings(identity)
+            return _sheet(request, found, known, identity, entry, status=422, candidates=candidates, warnings=warnings)
     try:
         stay = downtime.enter(found.pk, who, _entry(entry), actor(request))
     except downtime.AlreadyEntered:
@@ -195,11 +195,12 @@ def _who(request: HttpRequest, number: str, known: KnownForm, identity: Any) -> 
 
 
 def _whole(request: HttpRequest, identity: Any) -> SheetIdentityForm:
-    """All the fields of the identity as they were typed, with what is wrong among those that were looked at."""
+    """All the fields of the identity as they were typed; of a known patient, nothing is missing."""
     if isinstance(identity, SheetIdentityForm):
         return identity
     whole = SheetIdentityForm(request.POST)
-    whole._errors = identity.errors
+    for name in set(whole.fields) - set(identity.fields):
+        whole.fields[name].required = False
     return whole
 
 

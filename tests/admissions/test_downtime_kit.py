@@ -97,7 +97,9 @@ def test_the_list_says_who_is_here_where_and_who_pays(hospital, tmp_path) -> Non
 def test_who_is_expected_today_and_tomorrow_is_there_and_nobody_else(hospital, tmp_path) -> None:
     with time_machine.travel(dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC), tick=True):
         now = timezone.now()
-        today, tomorrow, later = (StayFactory(planned_start_at=now + dt.timedelta(days=days, hours=1)) for days in range(3))
+        today, tomorrow, later = (
+            StayFactory(planned_start_at=now + dt.timedelta(days=days, hours=1)) for days in range(3)
+        )
         gone = StayFactory(planned_start_at=now, status=StayStatus.CANCELLED)
         said = the_list(made(tmp_path))
     assert "Attendus aujourd’hui, 23/11/2026" in said and "Attendus demain, 24/11/2026" in said
@@ -129,7 +131,9 @@ def test_a_protected_dossier_is_a_number_and_a_note(hospital, tmp_path) -> None:
 
 
 def test_another_hospital_has_its_own_folder_and_none_of_ours(hospital, tmp_path) -> None:
-    there = UnitFactory(establishment=EstablishmentFactory(finess_site="350000048", name="Clinique du Cap"), code="9000")
+    there = UnitFactory(
+        establishment=EstablishmentFactory(finess_site="350000048", name="Clinique du Cap"), code="9000"
+    )
     ours, theirs = present(), present(unit=there)
     place = made(tmp_path)
     elsewhere = text_of((place / "350000048" / "2-presents-et-attendus.pdf").read_bytes())
@@ -151,7 +155,11 @@ def test_the_picture_costs_the_same_for_one_patient_and_for_forty(hospital, djan
 def test_five_hundred_present_are_printed_in_seconds(hospital, tmp_path, measured) -> None:
     people = Patient.objects.bulk_create(
         Patient(
-            ipp=f"7{n:08d}", birth_name=f"KERVELLA {n}", first_names="Anne Marie", birth_date=dt.date(1950, 1, 1), sex="F"
+            ipp=f"7{n:08d}",
+            birth_name=f"KERVELLA {n}",
+            first_names="Anne Marie",
+            birth_date=dt.date(1950, 1, 1),
+            sex="F",
         )
         for n in range(500)
     )
@@ -165,7 +173,8 @@ def test_five_hundred_present_are_printed_in_seconds(hospital, tmp_path, measure
         for n, person in enumerate(people)
     )  # fmt: skip
     Movement.objects.bulk_create(
-        Movement(stay=stay, unit=stay.unit, room=f"{n // 2}", bed="FP"[n % 2], started_at=at) for n, stay in enumerate(here)
+        Movement(stay=stay, unit=stay.unit, room=f"{n // 2}", bed="FP"[n % 2], started_at=at)
+        for n, stay in enumerate(here)
     )
     amc, fund = DebtorFactory(), FundFactory()
     Coverage.objects.bulk_create(

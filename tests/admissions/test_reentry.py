@@ -155,7 +155,17 @@ def test_a_protected_dossier_asks_why_before_a_sheet_is_put_in_it(desk, sheets, 
         ({"ipp": "x" * 40}, "IPP"),
         ({"nir": "1"}, "NIR"),
     ],
-    ids=["no hour", "words", "future", "no name", "no such day", "ends before", "unknown unit", "long number", "short NIR"],
+    ids=[
+        "no hour",
+        "words",
+        "future",
+        "no name",
+        "no such day",
+        "ends before",
+        "unknown unit",
+        "long number",
+        "short NIR",
+    ],
 )
 def test_what_cannot_be_read_is_said_and_what_was_typed_stays(desk, sheets, unit, changes, said) -> None:
     answer = desk.post(path("sheet", sheets[0]), paper(unit) | changes)
