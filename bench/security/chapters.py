@@ -65,6 +65,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/supply/test_migrations.py",
         "tests/admissions/test_downtime_kit.py",
         "tests/admissions/test_reentry.py",
+        "tests/admissions/test_reentry_together.py",
     ),
     "Entrées mauvaises": (
         "tests/gap/test_fuzz.py",

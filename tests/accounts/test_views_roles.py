@@ -17,6 +17,7 @@ from admissions.models import Card
 from billing.enums import Payer
 from debtors.enums import AssociationStatus
 from tests.factories import AssociationFactory
+from tests.sheets import a_sheet
 from tests.worklists import scene
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def world() -> SimpleNamespace:
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(),
-        sheet=scene.a_sheet(stay.establishment),
+        sheet=a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )

@@ -24,6 +24,7 @@ from tests.accounts.test_views_roles import GUARDED, address
 from tests.browser.tabs import open_page as open_page
 from tests.browser.tabs import scrolls_sideways, settle, violations
 from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
+from tests.sheets import a_sheet
 from tests.worklists import scene
 from worklists.registry import all_worklists
 
@@ -73,7 +74,7 @@ def world(establishment) -> SimpleNamespace:
         association=association,
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(_protected()),
-        sheet=scene.a_sheet(stay.establishment),
+        sheet=a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
     )

@@ -12,19 +12,9 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Establishment, User
+from accounts.models import User
 from admissions.enums import EventKind, RightsStatus, StayKind, StayStatus
-from admissions.events import SYSTEM
-from admissions.models import (
-    AdmissionEvent,
-    BrokenGlass,
-    Coverage,
-    EventDelivery,
-    ReservedNumber,
-    Rights,
-    Stay,
-)
-from admissions.services import downtime
+from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Rights, Stay
 from billing.enums import (
     EngagementStatus,
     FileDirection,
@@ -401,14 +391,3 @@ def everything() -> None:
     a_call(not_before=ago(minutes=30))
     AssociationFactory(status=AssociationStatus.TO_VALIDATE)
     AssociationFactory(status=AssociationStatus.TO_VERIFY)
-
-
-def a_sheet(establishment: Establishment) -> ReservedNumber:
-    """The second sheet of a pile that an outage took out of the kits; the first is entered, the third is void."""
-    sheets = downtime.numbers_to_print(establishment, 4, timezone.now())
-    stay = a_stay(iep=sheets[0].iep)
-    downtime.declare_outage(establishment)
-    ReservedNumber.objects.filter(pk=sheets[0].pk).update(stay=stay, entered_at=timezone.now())
-    downtime.void(sheets[2].pk, SYSTEM)
-    downtime.numbers_to_print(establishment, 2, timezone.now())
-    return sheets[1]
