@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Establishment
@@ -11,6 +12,7 @@ from admissions.services import downtime
 from tests.worklists import scene
 
 
+@transaction.atomic
 def a_sheet(establishment: Establishment) -> ReservedNumber:
     """The second sheet of a pile that an outage took out of the kits: it is still to be entered."""
     entered, left, spoilt, _ = downtime.numbers_to_print(establishment, 4, timezone.now())
