@@ -32,7 +32,7 @@ class SheetIdentityForm(IdentityForm):
 
 
 class SheetEntryForm(AdmissionForm):
-    """The entry as it was: nothing is proposed, the hour is the paper's."""
+    """The entry as it was. Nothing is proposed: a service left as it stood would be nobody's answer."""
 
     focus = False
     field_order = ("start_at", "kind", "unit", "room", "bed", "planned_end_at", "prescription_date")
@@ -40,6 +40,9 @@ class SheetEntryForm(AdmissionForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["start_at"].label = "Entrée, jour et heure réels"
+        self.fields["unit"].empty_label = ""  # type: ignore[attr-defined]
+        kind: Any = self.fields["kind"]
+        kind.choices, kind.initial = [("", ""), *kind.choices], ""
 
 
 class LastSheetForm(ServiceForm):

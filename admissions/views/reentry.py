@@ -75,6 +75,7 @@ def _sets(out: QuerySet[ReservedNumber]) -> list[Any]:
         first=Min("iep"),
         last=Max("iep"),
         handed=Count("pk", filter=~Q(void_reason=VoidReason.UNISSUED)),
+        unissued=Count("pk", filter=Q(void_reason=VoidReason.UNISSUED)),
         entered=Count("stay"),
         destroyed=Count("pk", filter=Q(void_reason=VoidReason.DESTROYED)),
         left=Count("pk", filter=Q(stay=None, void_reason="")),

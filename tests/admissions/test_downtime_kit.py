@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import os
+import resource
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -326,14 +328,24 @@ def test_the_papers_can_be_read_by_a_screen_reader(hospital, tmp_path) -> None:
         assert b"/MarkInfo" in content and b"/Lang" in content and b"pdfuaid" in content, paper.name
 
 
-def test_old_kits_go_and_a_kit_cut_short_is_never_seen(hospital, tmp_path, monkeypatch) -> None:
+@contextmanager
+def little_room(octets: int) -> Iterator[None]:
+    """No file may grow past `octets`: what a full disk does, in the middle of a kit."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_old_kits_go_and_a_kit_cut_short_is_never_seen(hospital, tmp_path) -> None:
     with time_machine.travel(dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC), tick=True) as clock:
         for _ in range(4):
             made(tmp_path, "--plain", "--keep", "2")
             clock.shift(dt.timedelta(minutes=20))
         before = sorted(place.name for place in tmp_path.iterdir())
-        monkeypatch.setattr(papers, "blank_sheets", lambda *_: (_ for _ in ()).throw(OSError(28, os.strerror(28))))
-        with pytest.raises(CommandError, match="Le kit d’avant est toujours là"):
+        with little_room(60_000), pytest.raises(CommandError, match="Le kit d’avant est toujours là"):
             made(tmp_path)
     assert len(before) == 2 and sorted(place.name for place in tmp_path.iterdir()) == before
 
