@@ -138,7 +138,7 @@ def test_a_protected_dossier_asks_why_before_a_sheet_is_put_in_it(desk, sheets, 
     patient = PatientFactory()
     Patient.objects.filter(pk=patient.pk).update(protection=Protection.EXPOSED)
     answer = desk.post(path("sheet", sheets[0]), paper(unit, ipp=patient.ipp, birth_date="17/05/1984"))
-    assert answer.status_code in (302, 403) and not Stay.objects.exists()
+    assert answer.status_code == 302 and "/ouvrir/" in answer["Location"] and not Stay.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -244,6 +244,8 @@ def test_a_typed_number_leads_to_the_sheet_or_to_the_stay(desk, sheets, unit) ->
     for wrong in ("", "260", "é" * 50, "0" * 500):
         answer = desk.post(find, {"iep": wrong})
         assert answer.status_code == 422 and "Relisez les neuf chiffres" in answer.text
+        # No link of it leads to this address, which only takes demands.
+        assert 'href="?' not in answer.text
 
 
 # ---- the piles ----

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from accounts.enums import Role
 from admissions.models import ReservedNumber, Stay
 from admissions.services import downtime
 from tests.factories import PatientFactory, UnitFactory
+from tests.sheets import a_sheet
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -53,4 +55,30 @@ def test_a_pile_is_entered_by_scanner_and_keyboard_alone(page: Page, keyboard, s
     keyboard.type(sheets[0].iep)
     keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text("Cette feuille est déjà ressaisie")
+    no_violation(page)
+
+
+def test_the_referent_says_where_the_pile_stopped(open_page, person, establishment, no_violation) -> None:
+    a_sheet(establishment)
+    twin = PatientFactory(birth_name="KERDRAON", birth_date=dt.date(1961, 4, 3))
+    page = open_page(person(Role.REFERENT))
+    page.goto(reverse("admissions:reentry"))
+    no_violation(page)
+    page.get_by_label("IEP de la dernière feuille distribuée").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reprise après panne")
+    # One was entered: a pile of which nothing was handed out is not believed.
+    expect(page.locator("main")).to_contain_text("est déjà ressaisie")
+    no_violation(page)
+    left = ReservedNumber.objects.filter(stay=None, void_reason="", withdrawn_at__isnull=False).order_by("iep").first()
+    page.goto(reverse("admissions:sheet", args=[left.iep]))
+    page.locator("[name=birth_name]").fill("Kerdraon")
+    page.locator("[name=first_names]").fill("Yann")
+    page.locator("[name=birth_date]").fill("03/04/1961")
+    page.locator("[name=sex]").select_option("M")
+    page.get_by_label("Entrée, jour et heure réels").fill(f"{timezone.localtime():%d/%m/%Y} 00:01")
+    page.locator("[name=kind]").select_option("full")
+    page.locator("[name=unit]").select_option(index=1)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("main")).to_contain_text(twin.ipp)
     no_violation(page)
