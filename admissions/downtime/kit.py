@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from admissions.services import downtime
 Closed = Callable[[bytes], bytes]
 MANIFEST: Final = "manifeste.json"
 _PREFIX: Final = "kit-"
+_ABANDONED_S: Final = 3600
 #: A sheet that is entered while a kit is drawn makes it begin again; not for ever.
 _TRIES: Final = 3
 
@@ -125,6 +127,10 @@ def _forget_old(folder: Path, keep: int) -> None:
     kits = [(_made_at(place), place) for place in folder.glob(f"{_PREFIX}*") if (place / MANIFEST).is_file()]
     for _, place in sorted(kits)[:-keep]:
         shutil.rmtree(place)
+    # Of a command that was killed: nobody else would ever take it away.
+    for place in folder.glob(f".{_PREFIX}*.partial"):
+        if time.time() - place.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(place)
 
 
 def _made_at(place: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import os
 import resource
 import stat
 import time
@@ -348,6 +349,16 @@ def test_old_kits_go_and_a_kit_cut_short_is_never_seen(hospital, tmp_path) -> No
         with little_room(60_000), pytest.raises(CommandError, match="Le kit d’avant est toujours là"):
             made(tmp_path)
     assert len(before) == 2 and sorted(place.name for place in tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_command_left_is_taken_away_and_what_another_writes_is_not(hospital, tmp_path) -> None:
+    left, writing = tmp_path / ".kit-2026-11-22-10h00m00.partial", tmp_path / ".kit-2026-11-23-09h59m59.partial"
+    for place in (left, writing):
+        place.mkdir()
+        (place / "2-presents-et-attendus.pdf").write_bytes(b"%PDF")
+    os.utime(left, (time.time() - 7200,) * 2)
+    call_command("downtime_kit", str(tmp_path), "--plain", stdout=io.StringIO())
+    assert not left.exists() and writing.exists()
 
 
 def test_the_folder_is_its_owners_and_the_manifest_names_nobody(hospital, tmp_path) -> None:
