@@ -66,6 +66,7 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/admissions/test_downtime_kit.py",
         "tests/admissions/test_reentry.py",
         "tests/admissions/test_reentry_together.py",
+        "tests/browser/test_reentry.py",
     ),
     "Entrées mauvaises": (
         "tests/gap/test_fuzz.py",
