@@ -132,7 +132,9 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         asked = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
         self._note(path)
-        if path == "/realms/psc/page":
+        if path == "/favicon.ico":
+            self._send(b"", "image/x-icon")
+        elif path == "/realms/psc/page":
             self._page(asked)
         elif not self._spoilt(path):
             answers = {

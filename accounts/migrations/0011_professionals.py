@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from accounts.journal.tables import journaled
+
 
 class Migration(migrations.Migration):
 
@@ -26,4 +28,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('national_id', ''), _negated=True), name='a_professional_has_an_identifier')],
             },
         ),
+        journaled("accounts_professionalidentity"),
     ]
