@@ -24,6 +24,8 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_administration.py",
         "tests/accounts/test_leaked_passwords.py",
         "tests/accounts/test_context_words.py",
+        "tests/accounts/test_psc.py",
+        "tests/browser/test_psc.py",
         "tests/browser/test_cover.py",
     ),
     "Journal": (

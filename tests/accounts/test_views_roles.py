@@ -31,6 +31,8 @@ PUBLIC = {
     "accounts:enter",
     "accounts:leave",
     "accounts:welcome",
+    "accounts:psc",
+    "accounts:psc-return",
     "schema",
     "api-docs",
     "oauth-token",
@@ -52,6 +54,7 @@ PEOPLE = (
     "accounts:invite",
     "accounts:reset-factor",
     "accounts:end-person-sessions",
+    "accounts:set-professional",
 )
 #: Addresses that name a program.
 PROGRAMS = (
