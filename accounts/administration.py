@@ -21,6 +21,8 @@ from accounts import second_factor, sessions, tries
 from accounts.enums import Action, JournalKind, Role
 from accounts.journal import current, done
 from accounts.models import Establishment, Invitation, RoleAssignment, User
+from accounts.psc import identities
+from accounts.psc.identities import IdentityRefused
 from gap.crypto import blind_index
 
 #: A code on paper: 12 signs of 32, without what is mistaken for something else.
@@ -204,6 +206,19 @@ def reset_second_factor(by: User, whom: User, reason: str) -> None:
         second_factor.remove(whom)
         sessions.end_all(whom)
         _told("second facteur retiré", whom)
+
+
+def set_professional(by: User, whom: User, rpps: str, reason: str) -> None:
+    """Whom Pro Santé Connect opens this account to; an empty number takes it away. Raises RefusedError."""
+    try:
+        national_id = identities.of_rpps(rpps) if rpps.strip() else ""
+        with _acting(by, whom, reason):
+            if national_id:
+                identities.link(whom, national_id, by="administrateur")
+            elif not identities.unlink(whom):
+                raise RefusedError("Aucun n° n’était inscrit. Rien n’a changé.")
+    except IdentityRefused as refused:
+        raise RefusedError(refused.message) from None
 
 
 def end_sessions(by: User, whom: User) -> int:

@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
         "pin",
         "badge",
         "apisecret",
+        "professionalidentity",
     )
 
     def ready(self) -> None:

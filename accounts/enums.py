@@ -45,6 +45,7 @@ class Action(StrEnum):
     BREAK_GLASS = "break_glass"
     PROTECT_DOSSIER = "protect_dossier"
     SEE_SECURITY = "see_security"
+    CLOSE_DOWNTIME = "close_downtime"
 
 
 class Reach(StrEnum):

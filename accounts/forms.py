@@ -109,9 +109,9 @@ class _ProvedForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, user: User, data: Any = None) -> None:
-        # Two such forms stand on one page: their fields have names of their own there.
-        super().__init__(data, auto_id=f"id_{type(self).__name__.lower()}_%s")
+    def __init__(self, user: User, data: Any = None, *, name: str = "") -> None:
+        # Several such forms stand on one page: their fields have names of their own there.
+        super().__init__(data, auto_id=f"id_{name or type(self).__name__.lower()}_%s")
         self.user = user
 
     def clean_password(self) -> str:

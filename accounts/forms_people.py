@@ -65,6 +65,19 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label="Motif", max_length=200, min_length=5, error_messages=_NEEDED)
 
 
+class ProfessionalForm(ReasonForm):
+    """The RPPS number of a colleague; empty takes it away."""
+
+    rpps = forms.CharField(
+        label="N° RPPS",
+        required=False,
+        max_length=20,
+        help_text="Onze chiffres. Vide\u00a0: retirer.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    field_order = ("rpps", "reason")
+
+
 class WelcomeForm(forms.Form):
     """A code of paper, and the password that its owner chooses."""
 

@@ -46,4 +46,5 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.SEE_SECURITY: _all(Reach.INSTALLATION, Role.ADMINISTRATOR, Role.AUDITOR),
     Action.BREAK_GLASS: _all(Reach.SERVICES, *_WORKERS),
     Action.PROTECT_DOSSIER: _all(Reach.SERVICES, Role.REFERENT),
+    Action.CLOSE_DOWNTIME: _all(Reach.ESTABLISHMENT, Role.REFERENT),
 }

@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from accounts import views, views_account, views_people, views_workstation
+from accounts import views, views_account, views_people, views_psc, views_workstation
 
 app_name = "accounts"
 urlpatterns = [
     path("connexion/", views.SignIn.as_view(), name="sign-in"),
     path("connexion/code/", views.second_factor_asked, name="second-factor"),
+    path("connexion/psc/", views_psc.leave, name="psc"),
+    path("connexion/psc/retour/", views_psc.come_back, name="psc-return"),
+    path("compte/psc/", views_psc.link, name="psc-link"),
+    path("compte/psc/retirer/", views_psc.unlink, name="psc-unlink"),
     path("deconnexion/", views.sign_out, name="sign-out"),
     path("poste/", views_workstation.enter, name="enter"),
     path("poste/verrouiller/", views_workstation.lock, name="lock"),
@@ -33,5 +37,6 @@ urlpatterns = [
     path("comptes/<int:pk>/rouvrir/", views_people.reactivate, name="reactivate"),
     path("comptes/<int:pk>/code/", views_people.invite, name="invite"),
     path("comptes/<int:pk>/telephone/", views_people.reset_factor, name="reset-factor"),
+    path("comptes/<int:pk>/rpps/", views_people.set_professional, name="set-professional"),
     path("comptes/<int:pk>/sessions/", views_people.end_sessions, name="end-person-sessions"),
 ]

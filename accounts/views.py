@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_not_required
@@ -43,12 +44,13 @@ class SignIn(LoginView):
         return super().get_context_data(**context) | {
             "interrupted": self.get_redirect_url() not in ("", "/"),
             "shared": quick_access.workstation_of(self.request) is not None,
+            "psc": bool(settings.PSC["issuer"]),
         }
 
     def form_valid(self, form: Any) -> HttpResponse:
         user: User = form.get_user()
         if second_factor.of(user) is None:
-            return _opened(self.request, user, "mot de passe", self.get_success_url())
+            return opened(self.request, user, "mot de passe", self.get_success_url())
         # Nothing is open yet: the name is only remembered, by the server, for the time of a code.
         self.request.session.cycle_key()
         self.request.session[_PENDING] = {"user": user.pk, "at": time.time(), "next": self.get_success_url()}
@@ -61,7 +63,7 @@ class SignIn(LoginView):
         return self.render_to_response(self.get_context_data(form=form), status=422)
 
 
-def _opened(request: HttpRequest, user: User, factors: str, url: str) -> HttpResponse:
+def opened(request: HttpRequest, user: User, factors: str, url: str) -> HttpResponse:
     """Open the session of somebody who has proved themselves, whole: from now on their PIN is enough here."""
     login(request, user, backend=BACKEND)
     station, cookie = quick_access.know_workstation(request)
@@ -101,7 +103,7 @@ def second_factor_asked(request: HttpRequest) -> HttpResponse:
                     left = second_factor.codes_left(user)
                     messages.warning(request, f"Code de secours utilisé\u00a0: il vous en reste {left}.")
                 del request.session[_PENDING]
-                return _opened(request, user, f"mot de passe, {how}", pending["next"])
+                return opened(request, user, f"mot de passe, {how}", pending["next"])
             form.refuse("Ce code n’est pas le bon, ou a déjà servi.", "Attendez le suivant, puis recopiez-le.")
         current().user_id = user.pk
         done(JournalKind.SESSION, "code refusé")

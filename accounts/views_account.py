@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import zxingcpp
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -19,17 +20,18 @@ from accounts.access import needs
 from accounts.enums import Action, JournalKind
 from accounts.forms import BadgeForm, CodeForm, PinForm, ProofForm
 from accounts.journal import done
-from accounts.models import Badge, Pin, Session, User
+from accounts.models import Badge, Pin, ProfessionalIdentity, Session, User
 
 
 @needs(Action.SEE_HOME)
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """The account of whoever asks."""
-    return render(request, "accounts/account.html", _context(request))
+    return render(request, "accounts/account.html", context_of(request))
 
 
-def _context(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, Any]:
+def context_of(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, Any]:
+    """What « Mon compte » shows; `form` and `forms`: those that were refused."""
     user: Any = request.user
     factor = second_factor.of(user)
     open_now = list(Session.objects.filter(user=user).order_by("-started_at")[:20])
@@ -43,6 +45,9 @@ def _context(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, 
         "pin_form": forms.get("pin") or PinForm(user),
         "badge_form": forms.get("badge") or BadgeForm(user),
         "codes_form": forms.get("codes") or ProofForm(user),
+        "psc": bool(settings.PSC["issuer"]),
+        "psc_form": forms.get("psc") or ProofForm(user, name="psc"),
+        "professional": ProfessionalIdentity.objects.filter(user=user).first(),
         "pin": Pin.objects.filter(user=user).first(),
         "badge": Badge.objects.filter(user=user).first(),
         "factor": factor,
@@ -59,7 +64,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = PasswordChangeForm(user, request.POST)
     if not form.is_valid():
-        return render(request, "accounts/account.html", _context(request, form), status=422)
+        return render(request, "accounts/account.html", context_of(request, form), status=422)
     form.save()
     update_session_auth_hash(request, user)
     ended = sessions.end_others(request, user)
@@ -75,7 +80,7 @@ def set_pin(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     form = PinForm(user, request.POST)
     if not form.is_valid():
-        return render(request, "accounts/account.html", _context(request, pin=form), status=422)
+        return render(request, "accounts/account.html", context_of(request, pin=form), status=422)
     quick_access.set_pin(user, form.cleaned_data["pin"])
     done(JournalKind.SESSION, "PIN choisi")
     messages.success(
@@ -96,7 +101,7 @@ def set_badge(request: HttpRequest) -> HttpResponse:
         except ValidationError as problem:
             form.add_error("badge", problem)
     if form.errors:
-        return render(request, "accounts/account.html", _context(request, badge=form), status=422)
+        return render(request, "accounts/account.html", context_of(request, badge=form), status=422)
     done(JournalKind.SESSION, "badge enregistré")
     messages.success(request, "Badge enregistré. Seul, il n’ouvre rien\u00a0: votre PIN est toujours demandé.")
     return redirect("accounts:account")
@@ -177,7 +182,7 @@ def new_codes(request: HttpRequest) -> HttpResponse:
         return redirect("accounts:account")
     form = ProofForm(user, request.POST)
     if not form.is_valid():
-        return render(request, "accounts/account.html", _context(request, codes=form), status=422)
+        return render(request, "accounts/account.html", context_of(request, codes=form), status=422)
     done(JournalKind.SESSION, "codes de secours renouvelés")
     response = render(request, "accounts/recovery_codes.html", {"codes": second_factor.renew_codes(user)})
     response.headers["Cache-Control"] = "no-store"

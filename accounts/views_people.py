@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,8 +17,8 @@ from accounts import administration, second_factor
 from accounts.access import needs
 from accounts.administration import RefusedError
 from accounts.enums import Action, JournalKind, Role
-from accounts.forms_people import GrantForm, PersonForm, ReasonForm, WelcomeForm
-from accounts.models import Establishment, JournalEntry, RoleAssignment, Session, User
+from accounts.forms_people import GrantForm, PersonForm, ProfessionalForm, ReasonForm, WelcomeForm
+from accounts.models import Establishment, JournalEntry, ProfessionalIdentity, RoleAssignment, Session, User
 from gap.lists import export, page_number, page_of
 
 _SIGN_INS: Final = 10
@@ -134,6 +135,9 @@ def _person(request: HttpRequest, whom: User, **forms: Any) -> HttpResponse:
         "sign_ins": signs.order_by("-id")[:_SIGN_INS],
         "grant_form": forms.get("grant") or GrantForm(),
         "reason_form": forms.get("reason") or ReasonForm(),
+        "psc": bool(settings.PSC["issuer"]),
+        "professional": ProfessionalIdentity.objects.filter(user=whom).first(),
+        "professional_form": forms.get("professional") or ProfessionalForm(auto_id="id_professional_%s"),
     }
     return render(request, "accounts/person.html", context, status=422 if forms else 200)
 
@@ -230,6 +234,19 @@ def reset_factor(request: HttpRequest, pk: int) -> HttpResponse:
         return refused
     told = "Téléphone retiré. Un autre sera demandé à la prochaine connexion."
     return _done(request, whom, lambda: administration.reset_second_factor(_by(request), whom, reason), told)
+
+
+@needs(Action.MANAGE_ACCOUNTS)
+@require_POST
+def set_professional(request: HttpRequest, pk: int) -> HttpResponse:
+    """The RPPS number by which this colleague signs in with Pro Santé Connect."""
+    whom = _whom(request, pk)
+    form = ProfessionalForm(request.POST, auto_id="id_professional_%s")
+    if not form.is_valid():
+        return _person(request, whom, professional=form)
+    rpps, reason = form.cleaned_data["rpps"], form.cleaned_data["reason"]
+    told = "N° RPPS inscrit." if rpps.strip() else "N° RPPS retiré."
+    return _done(request, whom, lambda: administration.set_professional(_by(request), whom, rpps, reason), told)
 
 
 @needs(Action.MANAGE_ACCOUNTS)

@@ -5,7 +5,10 @@ class AdmissionsConfig(AppConfig):
     name = "admissions"
     verbose_name = "Admissions"
     #: Models whose changes the database tells to the journal.
-    journaled = ("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage", "brokenglass")
+    journaled = (
+        *("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage", "brokenglass"),
+        "reservednumber",
+    )
 
     def ready(self) -> None:
         from accounts.journal import guard

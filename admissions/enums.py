@@ -125,3 +125,10 @@ class EventKind(models.TextChoices):
     ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"
     PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"
     CONNECTION_TESTED = "connection_tested", "test d’accrochage"
+
+
+class VoidReason(models.TextChoices):
+    """Why the number of a sheet becomes no stay."""
+
+    DESTROYED = "destroyed", "feuille détruite"
+    UNISSUED = "unissued", "jamais distribuée"

@@ -322,12 +322,13 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
     elif event.kind == EventKind.STAY_CANCELLED:
         said = stay.cancel_reason
     who = Actor(event.created_by, event.client).name
+    late = f"Saisi après coup, le {timezone.localtime(event.created_at):%d/%m à %H:%M}" if event.entered_late else ""
     return Entry(
         at=event.occurred_at,
         kind="event",
         icon=icon,
         title=title,
-        detail=". ".join(filter(None, (said, f"Par {who}" if who else ""))),
+        detail=". ".join(filter(None, (said, f"Par {who}" if who else "", late))),
     )
 
 

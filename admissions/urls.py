@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from admissions.views import admission, arrivals, cards, glass, patients, presence, search, stays
+from admissions.views import admission, arrivals, cards, glass, patients, presence, reentry, search, stays
 
 app_name = "admissions"
 
@@ -13,6 +13,12 @@ urlpatterns = [
     path("admissions/panneau/", arrivals.panel, name="arrivals-panel"),
     path("admissions/export.<str:form>", arrivals.export, name="arrivals-export"),
     path("admissions/nouvelle/", patients.new, name="new"),
+    path("reprise/", reentry.reentry, name="reentry"),
+    path("reprise/feuille/", reentry.find, name="find-sheet"),
+    path("reprise/panne/", reentry.outage, name="declare-outage"),
+    path("reprise/<str:iep>/", reentry.sheet, name="sheet"),
+    path("reprise/<str:iep>/annuler/", reentry.void, name="void-sheet"),
+    path("reprise/<str:iep>/distribuees/", reentry.close_set, name="close-set"),
     path("recherche/", search.search, name="search"),
     path("carte/", cards.scan, name="scan"),
     path("carte/attente/", cards.scan_ahead, name="scan-ahead"),

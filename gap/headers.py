@@ -5,7 +5,7 @@ Read by `gap.settings`: nothing of Django is imported here when it starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ FILE_POLICY: Final = "default-src 'none'; sandbox"
 _SIGNATURE: Final = "mini-GAP"
 
 
-def content_security_policy(*, secure: bool) -> dict[str, Any]:
-    """Nothing but our own files, nothing inline, no frame around us nor in us. `secure`: TLS stands before us.
+def content_security_policy(*, secure: bool, forms_to: Iterable[str] = ()) -> dict[str, Any]:
+    """Nothing but our own files, nothing inline, no frame around us nor in us. `secure`: TLS stands before us. `forms_to`:
+    hosts where what answers a form may send the browser.
 
     `img-src data:` is the style sheet's own drawings and those of the page that describes the API.
     """
@@ -41,7 +42,7 @@ def content_security_policy(*, secure: bool) -> dict[str, Any]:
         "img-src": [*_SELF, "data:"],
         "font-src": _SELF,
         "connect-src": _SELF,
-        "form-action": _SELF,
+        "form-action": [*_SELF, *(f"https://{host}:*" for host in sorted(forms_to))],
         "base-uri": _NONE,
         "frame-ancestors": _NONE,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 import environ
 import structlog
 
-from gap import database, schedule
+from gap import database, psc, schedule
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.headers import content_security_policy
@@ -270,7 +270,9 @@ CSRF_COOKIE_SECURE = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = content_security_policy(secure=SECURE)
+# Signing in by Pro Santé Connect (docs/security-people.md): its page is the one place that a form of ours may lead to.
+PSC = psc.of(env)
+CONTENT_SECURITY_POLICY = content_security_policy(secure=SECURE, forms_to=PSC["hosts"])
 WORKSTATION_COOKIE_NAME = "poste"
 # Behind TLS the browser itself refuses such a cookie from a neighbour of the same domain, or from plain HTTP.
 if SECURE:

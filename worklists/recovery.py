@@ -13,6 +13,7 @@ from accounts.enums import JournalKind
 from accounts.journal import sealing, writing
 from accounts.journal.unit import current
 from accounts.models import JournalSeal, Session
+from admissions.services.downtime import withdraw_everywhere
 from billing.models import NumberSeries
 from billing.restored import hold_lots
 from teleservices.restored import hold_calls
@@ -45,6 +46,8 @@ def settle(leap: int, taken_at: str) -> Settled:
     calls, (invoices, lots) = hold_calls(), hold_lots()
     # One that was ended since would be open again.
     sessions, _ = Session.objects.all().delete()
+    # Sheets handed out since the backup are blank again here, and not in people's hands.
+    withdraw_everywhere()
     settled = Settled(calls, invoices, lots, sessions)
     told = {"taken_at": taken_at, "calls": calls, "invoices": invoices, "lots": lots, "leap": leap}
     writing.done(JournalKind.ADMIN, "restore", detail=told)

@@ -2,6 +2,7 @@ from accounts.models.controls import Control
 from accounts.models.invitations import Invitation
 from accounts.models.journal import JournalEntry, JournalSeal
 from accounts.models.people import Establishment, RoleAssignment, User
+from accounts.models.professionals import ProfessionalIdentity
 from accounts.models.programs import ApiClient, IdempotentReply
 from accounts.models.signing_in import RecoveryCode, SecondFactor, Session, Tries
 from accounts.models.tokens import ApiSecret, ApiToken, UsedAssertion
@@ -19,6 +20,7 @@ __all__ = [
     "JournalEntry",
     "JournalSeal",
     "Pin",
+    "ProfessionalIdentity",
     "QuickAccess",
     "RecoveryCode",
     "RoleAssignment",

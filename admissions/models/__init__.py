@@ -1,4 +1,5 @@
 from admissions.models.coverage import Card, Coverage, Rights
+from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
@@ -14,6 +15,7 @@ __all__ = [
     "ParticularRequest",
     "Patient",
     "PatientNameToken",
+    "ReservedNumber",
     "Rights",
     "Stay",
     "Unit",

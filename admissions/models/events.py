@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -9,6 +12,9 @@ from django.db.models import Q
 from accounts.models import ApiClient
 from admissions.enums import EventKind
 from admissions.models.stays import Stay
+
+#: Past this, an event was not typed as it happened: an outage, a night, a forgotten paper.
+LATE: Final = timedelta(hours=1)
 
 
 class AdmissionEvent(models.Model):
@@ -32,6 +38,10 @@ class AdmissionEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def entered_late(self) -> bool:
+        return self.created_at - self.occurred_at > LATE
 
 
 class EventDelivery(models.Model):

@@ -63,17 +63,32 @@ def _explained() -> Iterator[None]:
         raise
 
 
+def next_iep() -> str:
+    """The number of a stay that nobody has had, nor will have."""
+    return f"{timezone.localdate():%y}{next_number('stay_iep'):07d}"
+
+
 def preadmit(
-    patient: Patient, establishment: Establishment, plan: StayPlan, actor: Actor, *, creation_key: UUID | None = None
+    patient: Patient,
+    establishment: Establishment,
+    plan: StayPlan,
+    actor: Actor,
+    *,
+    creation_key: UUID | None = None,
+    iep: str = "",
+    occurred_at: datetime | None = None,
 ) -> Stay:
-    """Plan a stay. The same `creation_key` gives the same stay again, and writes no second event. Raises Refused."""
+    """Plan a stay. The same `creation_key` gives the same stay again, and writes no second event. Raises Refused.
+
+    `iep`, `occurred_at`: the number that a sheet of the downtime kit already bears, and when it was filled in.
+    """
     if creation_key and (already := Stay.objects.filter(creation_key=creation_key).first()):
         return already
     _check_plan(plan)
     try:
         with _explained():
             stay = Stay.objects.create(
-                iep=f"{timezone.localdate():%y}{next_number('stay_iep'):07d}",
+                iep=iep or next_iep(),
                 patient=patient,
                 establishment=establishment,
                 kind=plan.kind,
@@ -87,7 +102,7 @@ def preadmit(
                 updated_by=actor.user,
                 creation_key=creation_key,
             )
-            record_event(stay, EventKind.STAY_PREADMITTED, actor)
+            record_event(stay, EventKind.STAY_PREADMITTED, actor, occurred_at=occurred_at)
     except IntegrityError:
         if creation_key and (already := Stay.objects.filter(creation_key=creation_key).first()):
             return already

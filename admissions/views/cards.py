@@ -19,7 +19,7 @@ from admissions.models import Card, Coverage, Stay
 from admissions.presenters import coverages_of_stay
 from admissions.querysets import care_date
 from admissions.services import coverage as services
-from admissions.views.common import acted, actor, draw, own_patients, own_stays, stay_or_404
+from admissions.views.common import acted, actor, draw, own_patients, own_sheets, own_stays, stay_or_404
 from debtors.datamatrix import ReadCard, parse, sandbox
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
@@ -50,8 +50,10 @@ def received(request: HttpRequest, *, keep: bool = False) -> tuple[ReadCard, str
 @needs(Action.READ_CARD)
 @require_POST
 def stay_scan(request: HttpRequest, iep: str) -> HttpResponse:
-    """A card was read on a screen of this stay."""
+    """A card was read on a screen of this stay. A bracelet or a sheet is no card: it opens what it names."""
     stay = stay_or_404(request, iep)
+    if door := _numbered(request):
+        return HttpResponseClientRedirect(door)
     try:
         read, reader, image = received(request, keep=True)
         if not read.content:
@@ -131,18 +133,29 @@ def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
 @needs(Action.SEE_DOSSIER)
 @require_POST
 def scan(request: HttpRequest) -> HttpResponse:
-    """A bracelet (IEP or IPP) or a known card opens its dossier; an unknown card says what to do."""
+    """A bracelet (IEP or IPP), a sheet of the downtime kit or a known card opens its dossier; an unknown card says what to
+    do."""
     try:
         read, _, _ = received(request)
     except NotRead as problem:
         return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": problem.message}, status=422)
-    number = "".join(request.POST.get("scan", "").split())
-    if len(number) == 9 and number.isdigit():
-        if stay := own_stays(request).filter(iep=number).first():
-            return HttpResponseClientRedirect(_door(request, stay))
-        if person := own_patients(request).filter(ipp=number).first():
-            return HttpResponseClientRedirect(reverse("admissions:patient", args=[person.ipp]))
+    if door := _numbered(request):
+        return HttpResponseClientRedirect(door)
     return _dossier_of_card(request, read)
+
+
+def _numbered(request: HttpRequest) -> str:
+    """Where the number of a bracelet (IEP or IPP) or of a sheet of the downtime kit leads; empty: it is none of them."""
+    number = "".join(request.POST.get("scan", "").split())
+    if len(number) != 9 or not number.isdigit():
+        return ""
+    if stay := own_stays(request).filter(iep=number).first():
+        return _door(request, stay)
+    if person := own_patients(request).filter(ipp=number).first():
+        return reverse("admissions:patient", args=[person.ipp])
+    if request.user.may(Action.ADMIT) and own_sheets(request).filter(iep=number).exists():  # type: ignore[union-attr]
+        return reverse("admissions:sheet", args=[number])
+    return ""
 
 
 def _door(request: HttpRequest, stay: Stay) -> str:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts import journal
 from accounts.sight import seen
 from admissions.events import Actor
-from admissions.models import Patient, Stay
+from admissions.models import Patient, ReservedNumber, Stay
 from admissions.querysets import patients_of
 
 #: A person did something to the stay: every live part of the page asks again.
@@ -33,6 +33,11 @@ def own_stays(request: HttpRequest) -> QuerySet[Stay]:
 def own_patients(request: HttpRequest) -> QuerySet[Patient]:
     """The identities of this person's hospital."""
     return patients_of(request.user.establishment)  # type: ignore[union-attr]
+
+
+def own_sheets(request: HttpRequest) -> QuerySet[ReservedNumber]:
+    """The sheets of this person's hospital: no service's yet, and nobody's name."""
+    return ReservedNumber.objects.filter(establishment=request.user.establishment)  # type: ignore[union-attr,misc]
 
 
 def stay_or_404(request: HttpRequest, iep: str) -> Stay:

@@ -149,8 +149,8 @@ def new(request: HttpRequest) -> HttpResponse:
             traits = form.traits()
             # Sent again after a lost answer: the patient that the first sending made is no duplicate of itself.
             decided = request.POST.get("anyway") or patients.created_with(key)
-            candidates = [] if decided else _candidates(request, form)
-            warnings = _nir_warnings(form)
+            candidates = [] if decided else identity_candidates(request, form)
+            warnings = nir_warnings(form)
             if not candidates:
                 try:
                     created = patients.create_patient(traits, actor(request), creation_key=key)
@@ -172,7 +172,8 @@ def new(request: HttpRequest) -> HttpResponse:
     return draw(request, "admissions/new.html", context, status=status)
 
 
-def _candidates(request: HttpRequest, form: IdentityForm) -> list[Patient]:
+def identity_candidates(request: HttpRequest, form: IdentityForm) -> list[Patient]:
+    """The dossiers that resemble this identity, of this hospital."""
     values = form.cleaned_data
     found = likely_duplicates(
         values["birth_name"], values["birth_date"], _nir_value(values["nir"]), among=own_patients(request)
@@ -187,7 +188,8 @@ def _nir_value(typed: str) -> str | None:
         return None
 
 
-def _nir_warnings(form: IdentityForm) -> list[str]:
+def nir_warnings(form: IdentityForm) -> list[str]:
+    """What the NIR says that the identity does not."""
     values = form.cleaned_data
     number = _nir_value(values["nir"])
     if not number:

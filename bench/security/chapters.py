@@ -24,6 +24,8 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_administration.py",
         "tests/accounts/test_leaked_passwords.py",
         "tests/accounts/test_context_words.py",
+        "tests/accounts/test_psc.py",
+        "tests/browser/test_psc.py",
         "tests/browser/test_cover.py",
     ),
     "Journal": (
@@ -74,6 +76,10 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/worklists/test_restored.py",
         "tests/gap/test_point_in_time.py",
         "tests/supply/test_migrations.py",
+        "tests/admissions/test_downtime_kit.py",
+        "tests/admissions/test_reentry.py",
+        "tests/admissions/test_reentry_together.py",
+        "tests/browser/test_reentry.py",
     ),
     "Entrées mauvaises": (
         "tests/gap/test_fuzz.py",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gap.pki import create_development_pki
 
-from . import signals
+from . import psc, signals
 from .children import Child, wait_until
 from .ports import is_free, port_for
 from .runtime import PYTHON, Runtime
@@ -29,7 +29,9 @@ def run(runtime: Runtime, port: int) -> None:
     _must_be_free(port)
     runtime.start_servers()
     create_development_pki(runtime.var / "pki")
-    wait_for_simulator(runtime, launch_simulator(runtime))
+    simulator, professionals = launch_simulator(runtime), psc.launch(runtime, port)
+    wait_for_simulator(runtime, simulator)
+    psc.wait_for(runtime, professionals)
     if (runtime.var / "loaded").exists():
         # The screens get ready while the arrivals of a new day are written.
         web = launch_web(runtime, port)
@@ -157,6 +159,7 @@ def _welcome(runtime: Runtime, port: int, seconds: float) -> str:
             f"mini-GAP est prête en {seconds:.1f} s : http://localhost:{port}/",
             "",
             *rows,
+            "  agent et referent se connectent aussi par « Pro Santé Connect », simulé.",
             "",
             f"  API : http://localhost:{port}/api/ — jeton de démonstration : {logins['api_token']}",
             "  Ctrl-C arrête tout ; les données restent. « make demo-reset » repart d’un hôpital neuf.",

@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.models import Establishment
 from accounts.permissions import PERMISSIONS
 from admissions.models import Patient
-from tests.accounts.test_views_roles import GUARDED, address
+from tests.accounts.test_views_roles import GUARDED, SHEETS, address
 from tests.accounts.test_views_sight import _one_of_each, names_something, of_all_trades, world
 from tests.factories import PatientFactory
 from tests.worklists import scene
@@ -83,8 +83,8 @@ def _cells(workbook: bytes) -> bytes:
 
 
 def test_whatever_is_asked_of_a_dossier_leads_to_the_page_that_asks_why(everybody, world) -> None:
-    """But for what shows nothing of it: the page itself, and what tells a list or a call."""
-    quiet = {"admissions:open-protected", "worklists:accesses"}
+    """But for what shows nothing of it: the page itself, what tells a list or a call, a sheet that is nobody's yet."""
+    quiet = {"admissions:open-protected", "worklists:accesses", *SHEETS}
     inside = [
         (name, found)
         for name, found in GUARDED

@@ -18,6 +18,7 @@ from billing.enums import Payer
 from debtors.enums import AssociationStatus
 from tests.factories import AssociationFactory
 from tests.programs import a_webhook
+from tests.sheets import a_sheet
 from tests.worklists import scene
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,8 @@ PUBLIC = {
     "accounts:enter",
     "accounts:leave",
     "accounts:welcome",
+    "accounts:psc",
+    "accounts:psc-return",
     "schema",
     "api-docs",
     "oauth-token",
@@ -39,6 +42,8 @@ PUBLIC = {
     "teleservices:metrics",
 }
 API = "api/v1/"
+#: Addresses that name a sheet of the downtime kit.
+SHEETS = ("admissions:sheet", "admissions:void-sheet", "admissions:close-set")
 #: Addresses that name an account.
 PEOPLE = (
     "accounts:person",
@@ -49,6 +54,7 @@ PEOPLE = (
     "accounts:invite",
     "accounts:reset-factor",
     "accounts:end-person-sessions",
+    "accounts:set-professional",
 )
 #: Addresses that name a program.
 PROGRAMS = (
@@ -94,6 +100,7 @@ def world() -> SimpleNamespace:
         association=AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(),
+        sheet=a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
         webhook=a_webhook(stay.establishment),
@@ -133,7 +140,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         | dict.fromkeys(PROGRAMS, world.webhook.client_id)
     )
     known: dict[str, Any] = {
-        "iep": world.stay.iep,
+        "iep": world.sheet.iep if name in SHEETS else world.stay.iep,
         "ipp": world.stay.patient.ipp,
         "number": world.invoice.number,
         "card_id": world.card.pk,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.enums import Action, Role
 from accounts.models import Establishment, RoleAssignment, User
 from accounts.permissions import PERMISSIONS
 from admissions.enums import StayKind
 from admissions.models import Card
+from admissions.services import downtime
 from tests.factories import CoverageFactory, DebtorFactory, PatientFactory, StayFactory, UnitFactory, invented_nir
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +23,8 @@ SCREENS = [
     ("admissions:arrivals-panel", [], Action.SEE_HOME),
     ("admissions:arrivals-export", ["csv"], Action.ADMIT),
     ("admissions:new", [], Action.EDIT_PATIENT),
+    ("admissions:reentry", [], Action.ADMIT),
+    ("admissions:sheet", ["sheet"], Action.ADMIT),
     ("admissions:search", [], Action.SEE_DOSSIER),
     ("admissions:patient", ["ipp"], Action.SEE_DOSSIER),
     ("admissions:identity", ["ipp"], Action.EDIT_PATIENT),
@@ -40,6 +44,10 @@ SCREENS = [
     ("billing:request-price", ["CHP"], Action.SEE_DOSSIER),
 ]
 ACTS = [
+    ("admissions:find-sheet", [], Action.ADMIT),
+    ("admissions:declare-outage", [], Action.ADMIT),
+    ("admissions:void-sheet", ["sheet"], Action.ADMIT),
+    ("admissions:close-set", ["sheet"], Action.CLOSE_DOWNTIME),
     ("admissions:identity-check", ["ipp"], Action.EDIT_PATIENT),
     ("admissions:scan", [], Action.SEE_DOSSIER),
     ("admissions:scan-ahead", [], Action.READ_CARD),
@@ -63,7 +71,9 @@ def dossier(establishment):
     card = Card.objects.create(
         patient=patient, content="carte", fingerprint="0" * 64, recognised=False, reader="douchette"
     )
-    return {"ipp": patient.ipp, "iep": stay.iep, "card": card.pk, "coverage": coverage.pk}
+    sheet = downtime.numbers_to_print(stay.establishment, 1, timezone.now())[0]
+    downtime.declare_outage(stay.establishment)
+    return {"ipp": patient.ipp, "iep": stay.iep, "card": card.pk, "coverage": coverage.pk, "sheet": sheet.iep}
 
 
 def address(name: str, arguments: list[str], dossier: dict) -> str:

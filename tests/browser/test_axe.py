@@ -25,6 +25,7 @@ from tests.browser.tabs import open_page as open_page
 from tests.browser.tabs import scrolls_sideways, settle, violations
 from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
 from tests.programs import a_webhook
+from tests.sheets import a_sheet
 from tests.worklists import scene
 from worklists.registry import all_worklists
 
@@ -74,6 +75,7 @@ def world(establishment) -> SimpleNamespace:
         association=association,
         anomaly=scene.an_anomaly(),
         opening=scene.an_opening(_protected()),
+        sheet=a_sheet(stay.establishment),
         connection_test=scene.a_connection_test(),
         colleague=User.objects.create_user("un.collegue", establishment=stay.establishment),
         webhook=a_webhook(stay.establishment),

@@ -73,6 +73,8 @@ class StaffRow:
     last_name: str
     role: str
     signs_in: bool
+    #: Of the simulated Pro Santé Connect; empty: not a professional whom it knows.
+    rpps: str
 
 
 @dataclass(frozen=True, slots=True)

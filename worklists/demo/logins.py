@@ -11,6 +11,7 @@ from django.conf import settings
 
 from accounts.enums import Role, Scope
 from accounts.models import ApiClient, Establishment, User
+from accounts.psc import identities
 from worklists.demo.catalogue import staff
 
 API_CLIENT = "Démonstration"
@@ -32,6 +33,8 @@ def issue(establishment: Establishment) -> Path:
         password = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
         user.set_password(password)
         user.save(update_fields=["password"])
+        if row.rpps:
+            identities.link(user, identities.of_rpps(row.rpps), by="démonstration")
         people.append(
             {
                 "username": row.username,
