@@ -72,6 +72,12 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/teleservices/test_webhooks_api.py",
     ),
     "Chutes": (
+        "tests/gap/test_fallen_servers.py",
+        "tests/gap/test_no_room.py",
+        "tests/gap/test_health.py",
+        "tests/browser/test_interrupted.py",
+        "tests/teleservices/test_expiry.py",
+        "tests/teleservices/test_certificates.py",
         "tests/worklists/test_backup.py",
         "tests/worklists/test_restored.py",
         "tests/gap/test_point_in_time.py",
