@@ -113,6 +113,8 @@ def record_event(
 
 #: A broker that is away, or hangs, is told nothing for so long: nobody at a desk waits for it again and again.
 _REST_S: Final = 10.0
+# A connection kept from before Redis started again is found out by the first try.
+_ONCE_MORE: Final = {"max_retries": 1, "interval_start": 0}
 _rests: dict[str, float] = {}
 
 
@@ -124,7 +126,7 @@ def wake(task: str, *arguments: int, queue: str | None = None) -> None:
     if time.monotonic() < _rests.get(broker, 0.0):
         return
     try:
-        current_app.send_task(task, args=arguments, queue=queue)
+        current_app.send_task(task, args=arguments, queue=queue, retry_policy=_ONCE_MORE)
     except (BrokerAway, OSError) as problem:
         _rests[broker] = time.monotonic() + _REST_S
         log.warning("wake_up_lost", task=task, problem=type(problem).__name__, rests_s=_REST_S)

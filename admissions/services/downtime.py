@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Establishment
@@ -139,7 +140,7 @@ def close_set(sheet_of_set: ReservedNumber, last_iep: str, actor: Actor) -> int:
     return len(never)
 
 
-def _in_kits(establishment_id: int):  # type: ignore[no-untyped-def]
+def _in_kits(establishment_id: int) -> QuerySet[ReservedNumber]:
     return ReservedNumber.objects.filter(establishment=establishment_id, withdrawn_at__isnull=True)
 
 

@@ -188,8 +188,8 @@ def test_without_redis_everybody_is_served_in_time_and_the_probe_says_so(how, fa
         fallen.redis.launch(fallen.folder / "redis.log")
         fallen.redis.wait()
     assert page.status == 200
-    # The first of each process may find out; the others do not ask again.
-    assert times[-3] < 1 and times[-1] < 3
+    # Who finds out waits for two tries of a second; the others do not ask again for a while.
+    assert times[len(times) // 2] < 1 and times[-1] < 4, times
     measured(f"Redis absent ({how}) : la plus lente en ms", round(times[-1] * 1000))
 
 
