@@ -210,6 +210,7 @@ def reset_second_factor(by: User, whom: User, reason: str) -> None:
 
 def set_professional(by: User, whom: User, rpps: str, reason: str) -> None:
     """Whom Pro Santé Connect opens this account to; an empty number takes it away. Raises RefusedError."""
+    _not_oneself(by, whom, "inscrit son propre n° RPPS")
     try:
         national_id = identities.of_rpps(rpps) if rpps.strip() else ""
         with _acting(by, whom, reason):

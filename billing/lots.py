@@ -53,7 +53,7 @@ def send_lots() -> int:
             raise
         # Nothing was written by halves: invoices stay ready, lots stay prepared, and leave once there is room.
         log.warning("lots_wait_for_room")
-        incidents.report("disk", well=False)
+        incidents.report("room", well=False)
     return count
 
 

@@ -9,7 +9,7 @@ import errno
 from enum import StrEnum
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 
 class Away(StrEnum):
@@ -17,18 +17,23 @@ class Away(StrEnum):
 
     DATABASE = "database"
     READ_ONLY = "read_only"
+    DATABASE_DISK = "database_disk"
     DISK = "disk"
     BUSY = "busy"
+    SLOW = "slow"
 
 
 #: 25006: after a failover, what answers may only be read. 53100: the server's own disk. The rest: nobody else could.
-_BY_CODE: Final = {
+_BY_CODE: Final[dict[str, Away | None]] = {
     "25006": Away.READ_ONLY,
-    "53100": Away.DISK,
+    "53100": Away.DATABASE_DISK,
+    "58030": Away.DATABASE_DISK,
     "40001": Away.BUSY,
     "40P01": Away.BUSY,
     "55P03": Away.BUSY,
-    "57014": Away.BUSY,
+    "57014": Away.SLOW,
+    # A word of the protocol that one of us got wrong: nobody is away.
+    "08P01": None,
 }
 #: Beginnings of the codes of a server that is not there: connection, resources, an operator who stops it.
 _GONE: Final = ("08", "53", "57P")
@@ -47,7 +52,7 @@ def away(problem: BaseException | None) -> Away | None:
         return _BY_CODE[code]
     if code.startswith(_GONE) or (not code and isinstance(problem, OperationalError | InterfaceError)):
         return Away.DATABASE
-    return Away.BUSY if isinstance(problem, OperationalError) and not isinstance(problem, InternalError) else None
+    return None
 
 
 def no_room(problem: BaseException) -> bool:

@@ -55,6 +55,7 @@ def look() -> Health:
         free_bytes=free,
         late_s=late,
     )
+    incidents.end_quiet_ones()
     for name, well in found.parts.items():
         # Of a database that does not answer, nothing else is known.
         if name not in ("writable", "clock") or database:

@@ -6,8 +6,9 @@ gone. Of several processes, the one that makes the file tells. Where no file can
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import Final
 
@@ -22,23 +23,37 @@ SAID: Final = {
     "database": ("La base de données ne répond pas", "Relancez PostgreSQL, ou basculez sur sa réplique."),
     "writable": ("La base de données ne peut être que lue", "Ce serveur est une réplique : désignez le primaire."),
     "redis": ("Redis ne répond pas", "Relancez Redis. Rien n’est perdu : ce qui est dû est dans la base."),
-    "disk": ("Le disque des fichiers est plein", "Faites de la place dans le dossier des fichiers, ou agrandissez-le."),
+    "database_disk": ("Le disque de la base de données est plein", "Faites de la place là où PostgreSQL écrit."),
+    "room": ("Un fichier n’a pas pu être écrit, faute de place", "Faites de la place dans le dossier des fichiers."),
+    "disk": (
+        "Le disque des fichiers est presque plein",
+        "Faites de la place dans le dossier des fichiers, ou agrandissez-le.",
+    ),
     "clock": ("L’horloge de ce serveur n’est pas celle de la base", "Réglez l’heure (NTP) des deux machines."),
 }
+#: Seen by those whom they stop, and measured by nobody: over once nobody has met them for so long.
+MET: Final = ("database_disk", "room")
+QUIET_S: Final = 300.0
+# Where no file can be made: what this process has told of by itself.
 _here: set[str] = set()
 _lock = threading.Lock()
 
 
 def report(name: str, well: bool) -> None:
     """Say that it is well or not (a key of SAID). The first to say so after the contrary tells people."""
-    with _lock:
-        known = name in _here
-        if known != well and not (well and _mark(name).exists()):
-            # As it was: what most calls say.
-            return
-        (_here.discard if well else _here.add)(name)
     if _ended(name) if well else _begun(name):
         _tell(name, well)
+
+
+def end_quiet_ones() -> None:
+    """Of what is only met, the end: nobody has met it lately."""
+    for name in MET:
+        try:
+            quiet = time.time() - _mark(name).stat().st_mtime > QUIET_S
+        except OSError:
+            continue
+        if quiet:
+            report(name, well=True)
 
 
 def _mark(name: str) -> Path:
@@ -46,25 +61,33 @@ def _mark(name: str) -> Path:
 
 
 def _begun(name: str) -> bool:
-    """Whether nobody had said so."""
+    """Whether nobody had said so. One that is met again is younger again."""
     mark = _mark(name)
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
-        with mark.open("x", encoding="ascii") as file:
-            file.write(datetime.now(UTC).isoformat())
+        with mark.open("x", encoding="ascii"):
+            return True
     except FileExistsError:
+        if name in MET:
+            with contextlib.suppress(OSError):
+                mark.touch()
         return False
     except OSError:
         # No file can be made, which may be what is wrong.
-        return True
-    return True
+        with _lock:
+            new = name not in _here
+            _here.add(name)
+        return new
 
 
 def _ended(name: str) -> bool:
+    with _lock:
+        alone = name in _here
+        _here.discard(name)
     try:
         _mark(name).unlink()
     except OSError:
-        return False
+        return alone
     return True
 
 

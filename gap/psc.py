@@ -1,9 +1,11 @@
-"""Settings of Pro Santé Connect. Read by `gap.settings`: nothing of Django is imported here."""
+"""Settings of Pro Santé Connect. Read by `gap.settings`: nothing of Django that needs them is imported here."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
 
 #: What the ANS gives each service: openid, and everything that it knows of the professional.
 SCOPE: Final = "openid scope_all"
@@ -15,8 +17,11 @@ def of(env: Any) -> dict[str, Any]:
     issuer = env.str("PSC_ISSUER", default="").rstrip("/")
     return {
         "issuer": issuer,
-        "client_id": env.str("PSC_CLIENT_ID", default=""),
-        "client_secret": env.str("PSC_CLIENT_SECRET", default=""),
+        # Not where OpenID Connect has it: PSC's own page of people stands in this one (ansforge/keycloak-prosanteconnect).
+        "discovery": env.str("PSC_DISCOVERY", default="") or f"{issuer}/.well-known/wallet-openid-configuration",
+        # Without them nothing could be told of whom a token is for: the process does not start.
+        "client_id": _needed(env, "PSC_CLIENT_ID", issuer),
+        "client_secret": _needed(env, "PSC_CLIENT_SECRET", issuer),
         "hosts": {urlsplit(issuer).hostname, *env.list("PSC_HOSTS", default=[])} - {None},
         # The level of assurance that is asked, and must be answered (eIDAS, « acr »).
         "acr": env.str("PSC_ACR", default="eidas1"),
@@ -25,3 +30,11 @@ def of(env: Any) -> dict[str, Any]:
         # The authority of its certificates; empty: those of the machine.
         "ca": env.str("PSC_CA", default=""),
     }
+
+
+def _needed(env: Any, name: str, issuer: str) -> str:
+    """Raises ImproperlyConfigured: an issuer, and not this."""
+    given = str(env.str(name, default=""))
+    if issuer and not given:
+        raise ImproperlyConfigured(f"PSC_ISSUER is set, and {name} is not")
+    return given

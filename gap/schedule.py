@@ -23,7 +23,8 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
         "signing in": {"task": "accounts.tasks.sweep_signing_in", "schedule": 3600, "options": _NIGHT},
         "webhooks": {"task": "teleservices.tasks.sweep_webhooks", "schedule": sweep_s, "options": _NIGHT},
         "webhooks kept": {"task": "teleservices.tasks.forget_webhooks", "schedule": 3600, "options": _NIGHT},
-        # What people who keep the machine are told of, even where no balancer asks whether we are ready.
+        # What people who keep the machine are told of where no balancer asks whether we are ready; but for Redis, which
+        # wakes this too.
         "health": {"task": "accounts.tasks.look_at_health", "schedule": 30, "options": _NIGHT},
         "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
         "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},

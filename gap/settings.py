@@ -145,8 +145,9 @@ DATABASES = database.of(env)
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "gap.resting_cache.RestingRedisCache",
         "LOCATION": library_address(REDIS_URL),
+        "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
     }
 }
 SESSION_ENGINE = "accounts.sessions"

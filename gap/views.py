@@ -47,8 +47,19 @@ _AWAY: Final = {
         "Rien n’a été enregistré, rien n’est perdu.",
         10,
     ),
+    Away.DATABASE_DISK: ("Le disque de la base de données est plein.", "Rien n’a été enregistré à moitié.", 60),
     Away.DISK: ("Le disque du serveur est plein.", "Rien n’a été enregistré à moitié.", 60),
-    Away.BUSY: ("Trop de personnes écrivent la même chose en même temps.", "Rien n’a été enregistré.", 2),
+    Away.BUSY: ("Quelqu’un d’autre écrit la même chose au même moment.", "Rien n’a été enregistré.", 2),
+    Away.SLOW: ("La base de données a mis trop de temps.", "Rien n’a été enregistré.", 10),
+}
+
+
+#: What whoever keeps the machine is told of, by the names of `gap.incidents`.
+_TOLD: Final = {
+    Away.DATABASE: "database",
+    Away.READ_ONLY: "writable",
+    Away.DATABASE_DISK: "database_disk",
+    Away.DISK: "room",
 }
 
 
@@ -115,8 +126,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/api/"):
             return _error(request, 500)
         return HttpResponse(render_to_string("500.html"), status=500)
-    if gone in (Away.DATABASE, Away.READ_ONLY, Away.DISK):
-        incidents.report({Away.READ_ONLY: "writable"}.get(gone, gone.value), well=False)
+    if told := _TOLD.get(gone):
+        incidents.report(told, well=False)
     happened, system, wait_s = _AWAY[gone]
     if request.path.startswith("/api/"):
         body = {
@@ -127,7 +138,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         }
         response: HttpResponse = JsonResponse(body, status=503, content_type=CONTENT_TYPE)
     else:
-        said = {"happened": happened, "system": system, "read": request.method in ("GET", "HEAD")}
+        said = {"happened": happened, "system": system, "told": told, "read": request.method in ("GET", "HEAD")}
         response = HttpResponse(render_to_string("503.html", said), status=503)
     response.headers["Retry-After"] = str(wait_s)
     return response

@@ -2,9 +2,8 @@
 
     python -m simulator.psc --port 0 --pki DIR --port-file FILE --client ID --secret-file FILE --redirect URL…
 
-The page of consent lists the professionals; a real one asks for a card (CPS) or a telephone (e-CPS). The control address,
-plain HTTP on the loopback, changes what it answers: POST /fault {"name": "…"} (`FAULTS`), DELETE /fault, POST /rotate.
-Nothing of the application is imported. What is believed of the real one: docs/conformite.md.
+The page of consent lists the professionals; a real one asks for a card (CPS) or a telephone (e-CPS). The control address
+changes what it answers: POST /fault {"name": "…"} (`FAULTS`), DELETE /fault, POST /rotate. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ FAULTS: Final = (
     "wrong_nonce", "no_nonce", "wrong_audience", "two_audiences", "wrong_issuer", "expired", "from_the_future",
     "other_acr", "stale",
     "no_auth_time", "alg_none", "alg_hs256", "foreign_key", "other_subject", "no_national_id", "no_id_token", "token_redirect",
-    "no_subject", "access_token_type",
+    "no_subject", "access_token_type", "wrong_party", "huge_number", "nul", "deep", "drip",
 )  # fmt: skip
 
 
@@ -86,12 +85,12 @@ def id_token(state: State, demand: dict[str, Any]) -> str:
         ),
         "sub": "" if fault == "no_subject" else subject_of(demand["who"]),
         "iat": now + (3600 if fault == "from_the_future" else 0),
-        "exp": now - 3600 if fault == "expired" else now + TOKEN_S,
+        "exp": now - 3600 if fault == "expired" else 10**400 if fault == "huge_number" else now + TOKEN_S,
         "auth_time": now - 3600 if fault == "stale" else now,
         "nonce": "rejouee" if fault == "wrong_nonce" else demand["nonce"],
         "acr": "eidas0" if fault == "other_acr" else "eidas1",
         "typ": "ID",
-        "azp": "un-autre-service" if fault == "two_audiences" else state.client,
+        "azp": "un-autre-service" if fault in ("two_audiences", "wrong_party") else state.client,
         "preferred_username": demand["who"],
     }
     for name, gone in (("no_nonce", "nonce"), ("no_auth_time", "auth_time"), ("no_national_id", "preferred_username")):
@@ -124,9 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Silent: addresses hold codes."""
 
-    @property
-    def state(self) -> State:
-        return self.server.state
+    state = property(lambda self: self.server.state)
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -138,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             self._page(asked)
         elif not self._spoilt(path):
             answers = {
-                "/realms/psc/.well-known/openid-configuration": self._discovery,
+                "/realms/psc/.well-known/wallet-openid-configuration": self._discovery,
                 "/realms/psc/certs": self._certs,
                 "/realms/psc/userinfo": self._userinfo,
             }
@@ -174,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b" " * 65536)
             return True
         if (fault, path.rsplit("/", 1)[-1]) in (
-            ("discovery_redirect", "openid-configuration"),
+            ("discovery_redirect", "wallet-openid-configuration"),
             ("token_redirect", "token"),
         ):
             self.send_response(302)
@@ -182,10 +179,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return True
-        if fault == "not_json":
-            self._send(b"<html>en maintenance</html>", "text/html")
-            return True
-        return False
+        if fault == "drip":
+            for _ in range(300):
+                self.wfile.write(b"H")
+                time.sleep(0.1)
+        elif fault in ("deep", "not_json"):
+            self._send(b"[" * 100_000 if fault == "deep" else b"<html>en maintenance</html>", "text/html")
+        else:
+            return False
+        return True
 
     # ---- addresses and keys ----
 
@@ -303,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         other = next(number for number in PROFESSIONALS if number != who)
         said = {
             "sub": subject_of(other if self.state.fault == "other_subject" else who),
-            "SubjectNameID": who,
+            "SubjectNameID": who + "\0" if self.state.fault == "nul" else who,
             "given_name": first,
             "family_name": last,
         }

@@ -18,6 +18,24 @@ from gap import health as dependencies
 from teleservices import expiry, health
 
 
+class _Dependencies:
+    """What the product needs of others: first, since the other figures are read in the database."""
+
+    def __init__(self, seen: dependencies.Health) -> None:
+        self._seen = seen
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        up = GaugeMetricFamily(
+            "gap_dependency_up", "1 while what the product needs of others is well.", labels=["name"]
+        )
+        seen = self._seen
+        for name, well in seen.parts.items():
+            up.add_metric([name], int(well))
+        free = GaugeMetricFamily("gap_files_free_bytes", "Room left where files are kept.", value=seen.free_bytes)
+        late = GaugeMetricFamily("gap_clock_late_seconds", "Our clock less the database's.", value=seen.late_s or 0)
+        yield from (up, free, late)
+
+
 class _Calls:
     """Read when it is scraped: every web process gives the same figures, those of the ledger."""
 
@@ -45,15 +63,7 @@ class _Calls:
         )
         for key, ends in _first_to_expire().items():
             expiries.add_metric([key], ends)
-        up = GaugeMetricFamily(
-            "gap_dependency_up", "1 while what the product needs of others is well.", labels=["name"]
-        )
-        seen = dependencies.look()
-        for name, well in seen.parts.items():
-            up.add_metric([name], int(well))
-        free = GaugeMetricFamily("gap_files_free_bytes", "Room left where files are kept.", value=seen.free_bytes)
-        late = GaugeMetricFamily("gap_clock_late_seconds", "Our clock less the database's.", value=seen.late_s or 0)
-        yield from (times, tries, answers, waiting, suspended, refusals, expiries, up, free, late)
+        yield from (times, tries, answers, waiting, suspended, refusals, expiries)
 
 
 def _first_to_expire() -> dict[str, float]:
@@ -73,6 +83,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Http404
     registry = CollectorRegistry()
-    calls: Any = _Calls()
-    registry.register(calls)
+    seen = dependencies.look()
+    collectors: list[Any] = [_Dependencies(seen), *([_Calls()] if seen.database else [])]
+    for one in collectors:
+        registry.register(one)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -37,7 +37,8 @@ class Psc:
     def settings(self) -> dict[str, Any]:
         """What the application knows of it."""
         return {
-            "issuer": self.issuer, "client_id": CLIENT, "client_secret": SECRET, "hosts": {"127.0.0.1"}, "acr": "eidas1",
+            "issuer": self.issuer, "discovery": f"{self.issuer}/.well-known/wallet-openid-configuration",
+            "client_id": CLIENT, "client_secret": SECRET, "hosts": {"127.0.0.1"}, "acr": "eidas1",
             "fresh_s": 300, "ca": str(self.pki.ca),
         }  # fmt: skip
 

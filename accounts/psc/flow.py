@@ -36,7 +36,8 @@ class Return:
 def leave(request: HttpRequest, purpose: str, *, next_page: str = "", user_id: int | None = None) -> str:
     """The provider's address; what must come back with it stays on our side. Raises ProviderFault."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    url = provider.demand(_back(request), state, nonce, verifier)
+    back = _back(request)
+    url = provider.bounded(lambda: provider.demand(back, state, nonce, verifier))
     request.session[_KEY] = {
         "state": state, "nonce": nonce, "verifier": verifier, "purpose": purpose, "next": next_page,
         "user": user_id, "at": time.time(),
@@ -46,8 +47,10 @@ def leave(request: HttpRequest, purpose: str, *, next_page: str = "", user_id: i
 
 def come_back(request: HttpRequest) -> Return:
     """Raises NotOurDemand, ProviderFault. The demand is used up before anything is asked of the network."""
-    demand: dict[str, Any] = request.session.pop(_KEY, None) or {}
-    request.session.save()
+    demand: dict[str, Any] = request.session.get(_KEY) or {}
+    if demand:
+        del request.session[_KEY]
+        request.session.save()
     given = request.GET.get("state", "")
     if not demand or time.time() - demand["at"] > _WAITS_S or not constant_time_compare(given, demand["state"]):
         raise NotOurDemand
@@ -56,7 +59,8 @@ def come_back(request: HttpRequest) -> Return:
     code = request.GET.get("code", "")
     if not 1 <= len(code) <= 2000:
         raise provider.ProviderFault("no_code")
-    found = provider.professional(_back(request), code, demand["nonce"], demand["verifier"])
+    back = _back(request)
+    found = provider.bounded(lambda: provider.professional(back, code, demand["nonce"], demand["verifier"]))
     return Return(found, demand["purpose"], demand["next"], demand["user"])
 
 

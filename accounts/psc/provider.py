@@ -8,10 +8,13 @@ no answer is read beyond MOST_BYTES, no transaction is open meanwhile. Authlib b
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -27,6 +30,7 @@ from joserfc.jwk import KeySet
 from gap.psc import SCOPE
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 #: To connect, and between two parts of an answer.
 TIMEOUT_S: Final = (3, 5)
@@ -40,7 +44,11 @@ LEEWAY_S: Final = 60
 #: How long addresses and keys are believed; keys are read again before that when one is unknown, at most so often.
 _KEPT_S: Final = 3600
 _AGAIN_S: Final = 60
-_CHUNK: Final = 16 * 1024
+_CHUNK: Final = 1024
+#: A whole exchange, of up to five calls: nobody holds a web process longer. Then nothing is asked for a while.
+FLOW_S: Final = 10.0
+_REST_S: Final = 30.0
+_NATIONAL: Final = re.compile(r"[0-9A-Za-z./_-]{1,40}")
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 
 
@@ -128,16 +136,37 @@ class _Known:
         self.issuer = ""
         self.addresses: dict[str, str] = {}
         self.keys: KeySet | None = None
-        self.read_at = self.keys_at = 0.0
+        self.read_at = self.keys_at = self.rests_until = 0.0
 
 
 _known = _Known()
 
 
 def forget() -> None:
-    """Read its addresses and keys again at the next demand."""
+    """Read its addresses and keys again at the next demand, and ask it though it did not answer just before."""
     with _known.lock:
-        _known.issuer = ""
+        _known.issuer, _known.rests_until = "", 0.0
+
+
+# Threads of this alone: one that a provider holds, byte after byte, is lost to nobody else.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="psc")
+
+
+def bounded(work: Callable[[], _T]) -> _T:
+    """What `work` gives, in FLOW_S at most, whatever the provider does. Raises ProviderFault; none is asked for a while after
+    one that did not answer."""
+    if time.monotonic() < _known.rests_until:
+        raise ProviderFault("rests", away=True)
+    try:
+        return _threads.submit(work).result(FLOW_S)
+    except TimeoutError:
+        fault = ProviderFault("too_slow", away=True)
+    except ProviderFault as found:
+        fault = found
+    if fault.away:
+        with _known.lock:
+            _known.rests_until = time.monotonic() + _REST_S
+    raise fault
 
 
 def addresses() -> dict[str, str]:
@@ -146,7 +175,7 @@ def addresses() -> dict[str, str]:
     with _known.lock:
         if _known.issuer == issuer and time.monotonic() - _known.read_at < _KEPT_S:
             return _known.addresses
-    found = _json(f"{issuer}/.well-known/openid-configuration")
+    found = _json(settings.PSC["discovery"])
     # One that says it is somebody else would have its tokens taken for ours (OpenID Connect Discovery 1.0, 4.3).
     if found.get("issuer") != issuer:
         raise ProviderFault("discovery_issuer")
@@ -167,6 +196,9 @@ def _keys(*, again: bool = False) -> KeySet:
         held, age = _known.keys, now - _known.keys_at
     if held is not None and age < (_AGAIN_S if again else _KEPT_S):
         return held
+    with _known.lock:
+        # Counted before it is known whether it works: a provider that fails is not asked more often.
+        _known.keys_at = now
     try:
         found = KeySet.import_key_set(_json(url))  # type: ignore[arg-type]
     except (JoseError, ValueError, TypeError, KeyError):
@@ -187,7 +219,7 @@ def _object(answer: Any) -> dict[str, Any]:
         raise ProviderFault(f"http_{answer.status_code}")
     try:
         found = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ProviderFault("not_json") from None
     if not isinstance(found, dict):
         raise ProviderFault("not_an_object")
@@ -221,7 +253,7 @@ def professional(redirect_uri: str, code: str, nonce: str, verifier: str) -> Pro
             token = session.fetch_token(where["token_endpoint"], code=code, code_verifier=verifier)
         except (OAuthError, OAuth2Error):
             raise ProviderFault("code_refused") from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise ProviderFault("token_answer") from None
         if not isinstance(token, dict) or not isinstance(token.get("id_token"), str):
             raise ProviderFault("no_id_token")
@@ -234,7 +266,7 @@ def professional(redirect_uri: str, code: str, nonce: str, verifier: str) -> Pro
     if said.get("sub") != claims["sub"]:
         raise ProviderFault("userinfo_subject")
     national = said.get("SubjectNameID") or claims.get("preferred_username")
-    if not isinstance(national, str) or not 1 <= len(national) <= 40 or not national.isascii():
+    if not isinstance(national, str) or not _NATIONAL.fullmatch(national):
         raise ProviderFault("no_national_id")
     return Professional(national, str(claims["sub"]))
 
@@ -245,7 +277,7 @@ def read_id_token(text: str, nonce: str) -> dict[str, Any]:
         raise ProviderFault("too_long")
     try:
         token = _verified(text)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         raise ProviderFault("signature") from None
     claims = token.claims
     now = int(time.time())
@@ -256,7 +288,8 @@ def read_id_token(text: str, nonce: str) -> dict[str, Any]:
     held = {
         "type": token.header.get("typ", "JWT") == "JWT",
         "issuer": claims.get("iss") == known["issuer"],
-        "audience": known["client_id"] in for_whom and (len(for_whom) == 1 or claims.get("azp") == known["client_id"]),
+        "audience": bool(known["client_id"]) and known["client_id"] in for_whom,
+        "party": claims.get("azp", known["client_id"] if len(for_whom) == 1 else None) == known["client_id"],
         "expired": _number(claims.get("exp")) > now - LEEWAY_S,
         "not_yet": 0 < _number(claims.get("iat")) < now + LEEWAY_S,
         "nonce": bool(nonce) and claims.get("nonce") == nonce,
@@ -271,7 +304,10 @@ def read_id_token(text: str, nonce: str) -> dict[str, Any]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    except OverflowError:
+        return -1.0
 
 
 def _verified(text: str) -> Any:

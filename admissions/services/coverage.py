@@ -223,7 +223,7 @@ def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor, imag
             # Rights are asked with what was read: a patient does not wait for room on a disk.
             log.warning("card_image_not_kept", card=card.pk, problem=type(problem).__name__)
             if no_room(problem):
-                incidents.report("disk", well=False)
+                incidents.report("room", well=False)
     return card
 
 

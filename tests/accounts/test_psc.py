@@ -135,7 +135,10 @@ FAULTS = {
     "wrong_nonce": "token_nonce",
     "no_nonce": "token_nonce",
     "wrong_audience": "token_audience",
-    "two_audiences": "token_audience",
+    "two_audiences": "token_party",
+    "wrong_party": "token_party",
+    "huge_number": "token_expired",
+    "nul": "no_national_id",
     "wrong_issuer": "token_issuer",
     "expired": "token_expired",
     "from_the_future": "token_not_yet",
@@ -171,6 +174,7 @@ def test_a_wrong_answer_opens_nothing_and_says_so(fault, reason, client, psc, na
         ("discovery_redirect", "http_302"),
         ("not_json", "not_json"),
         ("endless", "too_long"),
+        ("deep", "not_json"),
     ],
 )
 def test_nobody_is_sent_to_a_provider_that_is_not_itself(fault, reason, client, psc) -> None:
@@ -186,15 +190,20 @@ def test_broken_keys_open_nothing(client, psc, nadia) -> None:
     assert not is_in(client) and reasons() == ["keys"]
 
 
-@pytest.mark.parametrize("fault", ["down", "slow"])
+@pytest.mark.parametrize("fault", ["down", "slow", "drip"])
 def test_a_provider_that_is_down_or_slow_is_said_in_time_and_the_password_still_opens(
     fault, client, psc, nadia, monkeypatch
 ) -> None:
     monkeypatch.setattr(provider, "TIMEOUT_S", (1, 1))
+    monkeypatch.setattr(provider, "FLOW_S", 2)
     psc.fault(fault)
     start = time.monotonic()
     page = client.post("/connexion/psc/", follow=True)
     assert time.monotonic() - start < 4 and "ne répond pas" in page.text
+    # The next person is told at once: it is not asked again for a while.
+    start = time.monotonic()
+    assert "ne répond pas" in Client().post("/connexion/psc/", follow=True).text
+    assert time.monotonic() - start < 1 and reasons()[-1] == "rests"
     answer = client.post("/connexion/", {"username": nadia.username, "password": PASSWORD})
     assert answer.status_code == 302 and is_in(client)
 
@@ -335,3 +344,27 @@ def test_where_it_is_not_set_up_it_is_not_there(client, settings, nadia) -> None
     client.force_login(nadia)
     assert "Pro Santé Connect" not in client.get("/compte/").text
     assert client.post("/compte/psc/", {"password": PASSWORD}).status_code == 404
+
+
+def test_an_issuer_without_a_client_does_not_start() -> None:
+    import environ
+    from django.core.exceptions import ImproperlyConfigured
+
+    from gap import psc as settings_of
+
+    env = environ.Env()
+    env.ENVIRON = {"PSC_ISSUER": "https://psc.example", "PSC_CLIENT_SECRET": "x"}
+    with pytest.raises(ImproperlyConfigured):
+        settings_of.of(env)
+
+
+def test_a_return_that_nobody_asked_for_writes_no_session(client, psc) -> None:
+    client.get("/connexion/psc/retour/", {"state": "x", "code": "y"})
+    assert not Session.objects.exists()
+
+
+def test_an_administrator_does_not_write_their_own(client, psc, person) -> None:
+    admin = person(Role.ADMINISTRATOR)
+    client.force_login(admin)
+    client.post(f"/comptes/{admin.pk}/rpps/", {"rpps": RPPS_OF_NADIA, "reason": "arrivée"})
+    assert identities.user_of(NADIA) is None

@@ -29,7 +29,7 @@ def test_a_patient_that_is_being_typed_when_the_database_falls_is_created_once_i
         fallen.stop_database()
         page.keyboard.press("Control+Enter")
         expect(page.locator("h1")).to_have_text("Le service est momentanément interrompu")
-        expect(page.locator("main")).to_contain_text("Votre saisie est gardée dans cet onglet")
+        expect(page.locator("main")).to_contain_text("Ce que vous tapiez est gardé dans cet onglet")
         assert violations(page) == []
         fallen.start_database()
         # The page looks by itself, and one stands on what to do next.

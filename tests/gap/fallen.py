@@ -74,6 +74,18 @@ class Fallen:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "Idempotency-Key": key}
         return self.ask(f"/api/v1{path}", "POST", body, **headers)
 
+    def signed_in(self) -> str:
+        """The cookie of somebody's session."""
+        script = (
+            "import django; django.setup(); from django.test import Client; from accounts.models import User\n"
+            "client = Client(); client.force_login(User.objects.get())\n"
+            "print('sessionid=' + client.cookies['sessionid'].value)"
+        )
+        made = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
+        )
+        return made.stdout.strip().splitlines()[-1]
+
     def mails(self) -> list[str]:
         """Their subjects, as they were written."""
         found = sorted((self.folder / "mails").glob("*"))

@@ -177,6 +177,7 @@ def test_without_redis_everybody_is_served_in_time_and_the_probe_says_so(how, fa
         )["ipp"]
         for one in range(900, 912)
     ]
+    cookie = fallen.signed_in()
     if how == "gone":
         fallen.redis.stop()
     with fallen.hung(fallen.redis.child) if how == "hung" else _nothing():
@@ -184,10 +185,14 @@ def test_without_redis_everybody_is_served_in_time_and_the_probe_says_so(how, fa
         assert ready.status == 200 and json.loads(ready.text)["status"] == "degraded"
         times = _admissions(fallen, ipps)
         page = fallen.ask("/connexion/")
+        start = time.monotonic()
+        screens = [fallen.ask(path, Cookie=cookie).status for path in ("/", f"/patients/{ipps[0]}/") for _ in range(3)]
+        reading = time.monotonic() - start
     if how == "gone":
         fallen.redis.launch(fallen.folder / "redis.log")
         fallen.redis.wait()
-    assert page.status == 200
+    assert page.status == 200 and screens == [200] * 6
+    assert reading < 6, reading
     # Who finds out waits for two tries of a second; the others do not ask again for a while.
     assert times[len(times) // 2] < 1 and times[-1] < 4, times
     measured(f"Redis absent ({how}) : la plus lente en ms", round(times[-1] * 1000))
