@@ -20,8 +20,8 @@ def of(env: Any) -> dict[str, Any]:
         # Not where OpenID Connect has it: PSC's own page of people stands in this one (ansforge/keycloak-prosanteconnect).
         "discovery": env.str("PSC_DISCOVERY", default="") or f"{issuer}/.well-known/wallet-openid-configuration",
         # Without them nothing could be told of whom a token is for: the process does not start.
-        "client_id": _needed(env, "PSC_CLIENT_ID", issuer),
-        "client_secret": _needed(env, "PSC_CLIENT_SECRET", issuer),
+        "client_id": _needed(env.str("PSC_CLIENT_ID", default=""), issuer),
+        "client_secret": _needed(env.str("PSC_CLIENT_SECRET", default=""), issuer),
         "hosts": {urlsplit(issuer).hostname, *env.list("PSC_HOSTS", default=[])} - {None},
         # The level of assurance that is asked, and must be answered (eIDAS, « acr »).
         "acr": env.str("PSC_ACR", default="eidas1"),
@@ -32,9 +32,8 @@ def of(env: Any) -> dict[str, Any]:
     }
 
 
-def _needed(env: Any, name: str, issuer: str) -> str:
+def _needed(given: str, issuer: str) -> str:
     """Raises ImproperlyConfigured: an issuer, and not this."""
-    given = str(env.str(name, default=""))
     if issuer and not given:
-        raise ImproperlyConfigured(f"PSC_ISSUER is set, and {name} is not")
+        raise ImproperlyConfigured("PSC_ISSUER takes PSC_CLIENT_ID and PSC_CLIENT_SECRET")
     return given
