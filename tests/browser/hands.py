@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER_READY_S = 30
 HAND_MS = 160
 SCANNER_KEY_S = 0.008
+FINGER_S = 0.06
 # A person finds what they look for within so many times Tab.
 MOST_TABS = 40
 
@@ -97,8 +98,10 @@ class Keyboard:
         self.page.wait_for_timeout(HAND_MS)
 
     def type(self, text: str) -> None:
+        """Each key carries its hour, as a real one's does: on a machine that is busy they come late, not all at once, which
+        the page would take for a scanner."""
         self.count += len(text)
-        self.page.keyboard.type(text, delay=60)
+        self._keys(text, FINGER_S)
 
     def scan(self, text: str) -> None:
         """What a scanner types: a key every few ms, GS as F8, Enter at the end. No key of anybody's finger.
@@ -107,12 +110,15 @@ class Keyboard:
         other tests receives the keys late, not slowly.
         """
         self.page.wait_for_timeout(HAND_MS)
+        self._keys(text + "\r", SCANNER_KEY_S)
+
+    def _keys(self, text: str, every_s: float) -> None:
         wire = self.page.context.new_cdp_session(self.page)
         start = time.time()
-        for number, character in enumerate([*text, "\r"]):
+        for number, character in enumerate(text):
             key = _key(character)
-            for kind, late in (("keyDown", 0.0), ("keyUp", SCANNER_KEY_S / 2)):
-                moment = start + number * SCANNER_KEY_S + late
+            for kind, late in (("keyDown", 0.0), ("keyUp", every_s / 2)):
+                moment = start + number * every_s + late
                 time.sleep(max(0.0, moment - time.time()))
                 wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": moment, **key})
         wire.detach()

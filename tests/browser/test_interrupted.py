@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.tabs import violations
 from tests.gap.fallen import PASSWORD, hospital
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_patient_that_is_being_typed_when_the_database_falls_is_created_once_it_is_back(

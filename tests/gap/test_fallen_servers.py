@@ -14,7 +14,7 @@ from gap.supervisor.children import wait_until
 from tests.factories import invented_nir
 from tests.gap.fallen import Fallen, hospital, working
 
-pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 WRITERS = 5
 
 
