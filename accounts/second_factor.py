@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import tries
 from accounts.models import RecoveryCode, SecondFactor, User
+from gap import incidents
 from gap.crypto import blind_index
 
 DIGITS: Final = 6
@@ -142,3 +143,10 @@ def remove(user: User) -> None:
     with transaction.atomic():
         SecondFactor.objects.filter(user=user).delete()
         RecoveryCode.objects.filter(user=user).delete()
+
+
+def after_wrong_code(usual: str) -> str:
+    """What to do when a code is refused: `usual`, unless this server's clock is known to be wrong, which breaks them all."""
+    if "clock" not in incidents.current():
+        return usual
+    return "L’heure du serveur est fausse\u00a0: prenez un code de secours, et prévenez qui tient le serveur."

@@ -104,7 +104,8 @@ def second_factor_asked(request: HttpRequest) -> HttpResponse:
                     messages.warning(request, f"Code de secours utilisé\u00a0: il vous en reste {left}.")
                 del request.session[_PENDING]
                 return opened(request, user, f"mot de passe, {how}", pending["next"])
-            form.refuse("Ce code n’est pas le bon, ou a déjà servi.", "Attendez le suivant, puis recopiez-le.")
+            todo = second_factor.after_wrong_code("Attendez le suivant, puis recopiez-le.")
+            form.refuse("Ce code n’est pas le bon, ou a déjà servi.", todo)
         current().user_id = user.pk
         done(JournalKind.SESSION, "code refusé")
     return render(request, "accounts/second_factor.html", {"form": form}, status=422 if form.errors else 200)

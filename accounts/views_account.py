@@ -154,7 +154,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
         if codes is not None:
             done(JournalKind.SESSION, "second facteur mis en service")
             return render(request, "accounts/recovery_codes.html", {"codes": codes})
-        form.refuse("Ce code n’est pas le bon.", "Vérifiez l’heure du téléphone, puis recopiez le code affiché.")
+        todo = second_factor.after_wrong_code("Vérifiez l’heure du téléphone, puis recopiez le code affiché.")
+        form.refuse("Ce code n’est pas le bon.", todo)
     secret = base64.b32encode(factor.secret).decode().rstrip("=")
     context = {
         "form": form,

@@ -31,6 +31,15 @@ def _settle(**_: Any) -> None:
     settle()
 
 
+@signals.worker_ready.connect
+@signals.beat_init.connect
+def _look_out(**_: Any) -> None:
+    """Redis, which wakes the tasks that look, may be what is gone."""
+    from gap import lookout
+
+    lookout.start(cuts=False)
+
+
 @signals.task_prerun.connect
 @signals.task_postrun.connect
 def _renew_connection(sender: Any = None, **_: Any) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 def of(env: Any) -> dict[str, Any]:
     """DATABASES, from the environment."""
     one = env.db_url("DATABASE_URL")
+    one["ENGINE"] = "gap.postgresql"
     # A unix socket's folder stands percent-encoded in the place of the host, as libpq has it.
     one["HOST"] = unquote(one["HOST"] or "")
     # One blocking thread a web worker: a kept connection is as good as a pool, and simpler (docs/adr/0003).

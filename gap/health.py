@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -19,6 +20,9 @@ select not (pg_is_in_recovery() or current_setting('transaction_read_only')::boo
 """
 
 
+PARTS: Final = ("database", "writable", "redis", "disk", "clock", "certificates")
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Each: is it well? `free_bytes` of the disk of the files; `late_s`: our clock less the database's, in seconds (None: not
@@ -29,6 +33,7 @@ class Health:
     redis: bool
     disk: bool
     clock: bool
+    certificates: bool
     free_bytes: int
     late_s: float | None
 
@@ -39,31 +44,49 @@ class Health:
 
     @property
     def parts(self) -> dict[str, bool]:
-        return {name: getattr(self, name) for name in ("database", "writable", "redis", "disk", "clock")}
+        return {name: getattr(self, name) for name in PARTS}
 
 
-def look() -> Health:
-    """Look at everything, and tell people of what has changed (`gap.incidents`). Some milliseconds when all is well."""
-    database, writable, late = _database()
-    free = _free()
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What it says of itself. `late_s`: as of Health."""
+
+    answers: bool = False
+    writable: bool = False
+    late_s: float | None = None
+
+
+def look(database: Database | None = None) -> Health:
+    """Look at everything, and tell people of what has changed (`gap.incidents`). Some milliseconds when all is well.
+
+    `database`: what it has just said, when somebody asked.
+    """
+    if database is None:
+        database = ask_database()
+    late, free = database.late_s, _free()
     found = Health(
-        database=database,
-        writable=writable,
+        database=database.answers,
+        writable=database.writable,
         redis=_redis(),
         disk=free >= settings.DISK_FREE_MIN,
         clock=late is None or abs(late) <= settings.CLOCK_LATE_MAX_S,
+        # Whoever looks after the certificates says so (teleservices.expiry).
+        certificates="certificate" not in incidents.current(),
         free_bytes=free,
         late_s=late,
     )
     incidents.end_quiet_ones()
     for name, well in found.parts.items():
+        if name == "certificates":
+            continue
         # Of a database that does not answer, nothing else is known.
-        if name not in ("writable", "clock") or database:
+        if name not in ("writable", "clock") or database.answers:
             incidents.report(name, well)
     return found
 
 
-def _database() -> tuple[bool, bool, float | None]:
+def ask_database() -> Database:
+    """Wait for what it says, as long as it takes (`gap.lookout` bounds it)."""
     try:
         with connection.cursor() as cursor:
             before = time.time()
@@ -72,10 +95,10 @@ def _database() -> tuple[bool, bool, float | None]:
             after = time.time()
     except (DatabaseError, InterfaceError):
         connection.close()
-        return False, False, None
+        return Database()
     # Asked and answered in between: what the way took is not a fault of the clock.
     late = 0.0 if before <= float(there) <= after else min(before - float(there), after - float(there), key=abs)
-    return True, bool(writable), late
+    return Database(answers=True, writable=bool(writable), late_s=late)
 
 
 def _redis() -> bool:

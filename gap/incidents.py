@@ -30,6 +30,26 @@ SAID: Final = {
         "Faites de la place dans le dossier des fichiers, ou agrandissez-le.",
     ),
     "clock": ("L’horloge de ce serveur n’est pas celle de la base", "Réglez l’heure (NTP) des deux machines."),
+    "certificate": ("Un certificat a expiré", "Importez le nouveau dans « Certificats »."),
+}
+#: What people who work need to know of it: what goes on, what waits.
+FOR_PEOPLE: Final = {
+    "redis": (
+        "Les demandes aux organismes partent en retard\u00a0: ce qui les réveille est arrêté. Continuez\u00a0: tout est "
+        "enregistré et partira."
+    ),
+    "certificate": (
+        "Des demandes aux organismes attendent\u00a0: un certificat de l’hôpital a expiré. Continuez\u00a0: elles partiront "
+        "avec le nouveau."
+    ),
+    "room": (
+        "Le disque des fichiers est plein\u00a0: les cartes se lisent, sans garder leurs photos\u00a0; les lots attendent."
+    ),
+    "database_disk": (
+        "Le disque de la base est plein\u00a0: un enregistrement peut être refusé. Regardez si le vôtre est fait avant de passer "
+        "au patient suivant."
+    ),
+    "clock": "L’heure du serveur n’est pas sûre\u00a0: relisez les heures d’entrée et de sortie que vous enregistrez.",
 }
 #: Seen by those whom they stop, and measured by nobody: over once nobody has met them for so long.
 MET: Final = ("database_disk", "room")
@@ -45,6 +65,22 @@ def report(name: str, well: bool) -> None:
         _tell(name, well)
 
 
+def current() -> frozenset[str]:
+    """Those that nobody has said to be over, of every process of this machine. Reads a folder, and no more."""
+    with _lock:
+        alone = frozenset(_here)
+    try:
+        return alone | frozenset(one.name for one in _folder().iterdir() if one.name in SAID)
+    except OSError:
+        return alone
+
+
+def for_people() -> list[str]:
+    """A sentence for each that changes somebody's work now, in the order of FOR_PEOPLE."""
+    now = current()
+    return [sentence for name, sentence in FOR_PEOPLE.items() if name in now] if now else []
+
+
 def end_quiet_ones() -> None:
     """Of what is only met, the end: nobody has met it lately."""
     for name in MET:
@@ -56,8 +92,12 @@ def end_quiet_ones() -> None:
             report(name, well=True)
 
 
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "incidents"
+
+
 def _mark(name: str) -> Path:
-    return Path(settings.VAR_DIR) / "incidents" / name
+    return _folder() / name
 
 
 def _begun(name: str) -> bool:
@@ -95,7 +135,7 @@ def _tell(name: str, well: bool) -> None:
     what, todo = SAID[name]
     if well:
         log.warning("dependency_back", name=name)
-        subject, text = f"Rétabli : {what.lower()}", "C’est de nouveau normal. Rien n’est à faire."
+        subject, text = f"Fin de l’incident « {what} »", "C’est de nouveau normal. Rien n’est à faire."
     else:
         log.error("dependency_down", name=name)
         subject, text = what, f"{what}, depuis le serveur « {_machine()} ». {todo}"

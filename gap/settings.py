@@ -126,6 +126,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gap.context.troubles",
                 "accounts.context.chrome",
             ],
         },
@@ -304,6 +305,8 @@ REST_FRAMEWORK = {
 # keep the machine are told (gap/health.py).
 DISK_FREE_MIN = env.int("DISK_FREE_MIN_MIB", default=1024) * 1024 * 1024
 CLOCK_LATE_MAX_S = env.float("CLOCK_LATE_MAX_S", default=30.0)
+# Seconds that people may wait for a database that answers nothing at all (gap/lookout.py).
+DATABASE_SILENT_S = env.float("DATABASE_SILENT_S", default=10.0)
 
 # Requests a minute, for each client of the API, and for each person on the screens that cost the most.
 RATES_PER_MINUTE = {

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.utils.module_loading import import_string
 
+from gap import lookout
 from gap.memory import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gap.settings")
@@ -21,3 +22,4 @@ for path in settings.WARM_UP:
     import_string(path)()
 import_module(settings.ROOT_URLCONF)
 settle()
+lookout.start(cuts=True)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from admissions.errors import Refused
+from admissions.events import wake
 from teleservices import credentials, policy
 from teleservices.clients.errors import PresentedCertificate
 from teleservices.enums import CertificateState, CertificateUse, TrustProblem
@@ -319,6 +320,8 @@ def _columns(certificate: x509.Certificate) -> dict[str, object]:
 
 def _changed() -> None:
     credentials.forget()
+    # Whether one is over is told at once, and not within the hour.
+    wake("teleservices.tasks.watch_certificates", queue="batch")
 
 
 def _call_again(causes: tuple[str, ...]) -> None:

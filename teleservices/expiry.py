@@ -13,6 +13,7 @@ from django.core.mail import mail_admins
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from gap import incidents
 from gap.pki import read_certificate
 from teleservices import certificates, credentials
 from teleservices.enums import CertificateUse
@@ -98,6 +99,18 @@ def warn() -> int:
             continue
         told += 1
     return told
+
+
+def report() -> None:
+    """Whether calls wait for a certificate that is over: told to everybody who works, and once by mail (`gap.incidents`)."""
+    incidents.report("certificate", well=not _over(watched()))
+
+
+def _over(known: list[Watched]) -> bool:
+    """One of ours, or every authority: an old authority beside a new one stops nothing."""
+    over = [one.expires_at is not None and one.days_left < 0 for one in known if one.key != "authority"]
+    trusted = [one.expires_at is not None and one.days_left < 0 for one in known if one.key == "authority"]
+    return any(over) or (bool(trusted) and all(trusted))
 
 
 def _tell(one: Watched) -> None:

@@ -72,6 +72,7 @@ def rearm_addresses() -> None:
 @shared_task
 def watch_certificates() -> None:
     """Every hour: say what will expire, once a threshold; forget the keys that can no longer serve."""
+    expiry.report()
     expiry.warn()
     certificates.erase_expired_keys()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 # Stays whose payer may still change: nothing is settled yet.
 _CONCERNED = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
 _RIGHTS = Insert(Rights)
+_NO_PICTURE = "Sa photo n’a pas pu être gardée\u00a0: déposez-la de nouveau plus tard pour qu’elle soit au dossier."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,17 @@ def card_context(card: Card, stay: Stay) -> CardContext:
 def read_card(stay: Stay, read: ReadCard, reader: str, actor: Actor, *, image: bytes = b"") -> CardOutcome:
     """A card was read during a stay: keep it, find its debtor, cover the patient. Reading it again changes nothing.
 
-    `image`: the picture of it to keep, as `debtors.datamatrix.keeping` draws it.
+    `image`: the picture of it to keep, as `debtors.datamatrix.keeping` draws it. Without room for it, the rest is done.
     """
     stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
-    card = _keep_card(stay.patient, read, reader, actor, image)
+    card = _keep_card(stay.patient, read, reader, actor)
+    kept = _keep_picture(card, image)
+    outcome = _found(stay, card, actor)
+    return outcome if kept else replace(outcome, message=f"{outcome.message} {_NO_PICTURE}")
+
+
+def _found(stay: Stay, card: Card, actor: Actor) -> CardOutcome:
+    """What a card that is kept comes to."""
     day = care_date(stay)
     if card.valid_until and card.valid_until < day:
         return CardOutcome(
@@ -190,7 +198,7 @@ def rights_undetermined(
     )
 
 
-def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor, image: bytes) -> Card:
+def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor) -> Card:
     fields = read.fields
     marks = Card.marks_of(read.content)
     card = Card.objects.filter(patient=patient, fingerprint__in=marks).first()
@@ -216,15 +224,23 @@ def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor, imag
         except IntegrityError:
             # Scanned on two screens at once: the other one kept it.
             card = Card.objects.get(patient=patient, fingerprint=marks[0])
-    if image and not card.image:
-        try:
-            card.image.save(f"{card.pk}{SUFFIX}", ContentFile(image))
-        except OSError as problem:
-            # Rights are asked with what was read: a patient does not wait for room on a disk.
-            log.warning("card_image_not_kept", card=card.pk, problem=type(problem).__name__)
-            if no_room(problem):
-                incidents.report("room", well=False)
     return card
+
+
+def _keep_picture(card: Card, image: bytes) -> bool:
+    """Whether nothing is missing of what there was to keep."""
+    if not image or card.image:
+        return True
+    try:
+        card.image.save(f"{card.pk}{SUFFIX}", ContentFile(image))
+    except OSError as problem:
+        # Rights are asked with what was read: a patient does not wait for room on a disk.
+        log.warning("card_image_not_kept", card=card.pk, problem=type(problem).__name__)
+        if no_room(problem):
+            incidents.report("room", well=False)
+        card.image = ""
+        return False
+    return True
 
 
 def _cover(

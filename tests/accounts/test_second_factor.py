@@ -14,6 +14,7 @@ from django.test import Client
 from accounts import second_factor, tries
 from accounts.enums import JournalKind, Role
 from accounts.models import JournalEntry, RecoveryCode, SecondFactor, User
+from gap import incidents
 from tests.processes import run_together
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +118,19 @@ def test_what_is_no_code_is_refused_in_words(typed, client, user, telephone) -> 
     response = give_code(client, typed)
     assert response.status_code == 422 and 'aria-invalid="true"' in response.text
     assert not is_in(client)
+
+
+def test_when_the_server_s_clock_is_wrong_it_says_so_and_a_code_of_paper_opens(
+    client, user, telephone, settings, tmp_path
+) -> None:
+    codes = second_factor.renew_codes(user)
+    settings.VAR_DIR = tmp_path
+    give_password(client, user)
+    assert "Attendez le suivant" in give_code(client, telephone.code(3600)).text
+    incidents.report("clock", well=False)
+    refused = give_code(client, telephone.code(3600)).text
+    assert "L’heure du serveur est fausse" in refused and "code de secours" in refused
+    assert give_code(client, codes[0]).status_code == 302 and is_in(client)
 
 
 def test_five_wrong_codes_wait_even_for_the_right_one(client, user, telephone) -> None:

@@ -46,7 +46,7 @@ def test_a_clock_that_is_not_the_database_s_is_seen_and_told_once(hours) -> None
     assert seen.ready and not seen.clock and (seen.late_s or 0) == pytest.approx(hours * 3600, abs=5)
     assert len(mails(1)) == 1 and "horloge" in mail.outbox[0].subject and "NTP" in mail.outbox[0].body
     assert health.look().clock
-    assert len(mails(2)) == 2 and "Rétabli" in mail.outbox[1].subject
+    assert len(mails(2)) == 2 and "Fin de l’incident" in mail.outbox[1].subject
 
 
 def test_little_room_is_told_before_there_is_none(settings) -> None:

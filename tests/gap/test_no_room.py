@@ -34,7 +34,9 @@ from admissions.services import coverage
 from debtors.datamatrix import parse
 outcome = coverage.read_card(Stay.objects.get(), parse("3401577154632"), "photo", SYSTEM, image=b"x" * 5000)
 card = Card.objects.get()
-print(json.dumps([card.pk == outcome.card.pk, bool(card.image), left("cards")]))
+from gap import incidents
+said = ["photo" in outcome.message, incidents.for_people()]
+print(json.dumps([card.pk == outcome.card.pk, bool(card.image), left("cards"), *said]))
 """
 )
 _LOT = (
@@ -55,14 +57,16 @@ def var(tmp_path) -> dict[str, str]:
 def test_a_card_is_read_though_its_picture_finds_no_room(var) -> None:
     scene.a_stay()
     [told] = run_together(_CARD, 1, FULL="1", **var)
-    assert json.loads(told.splitlines()[-1]) == [True, False, []]
+    read, kept, files, said, banner = json.loads(told.splitlines()[-1])
+    assert (read, kept, files, said) == (True, False, [], True)
+    assert len(banner) == 1 and "disque des fichiers est plein" in banner[0]
 
 
 def test_with_room_the_same_card_is_kept_with_its_picture(var) -> None:
     scene.a_stay()
     [told] = run_together(_CARD, 1, **var)
-    read, kept, files = json.loads(told.splitlines()[-1])
-    assert read and kept and len(files) == 1
+    read, kept, files, said, banner = json.loads(told.splitlines()[-1])
+    assert read and kept and len(files) == 1 and not said and not banner
 
 
 def test_a_lot_waits_for_room_and_leaves_once_there_is_some(settings, var, monkeypatch) -> None:

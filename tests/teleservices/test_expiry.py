@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from gap import health, incidents
 from gap.pki import SERVICES_UNIT, issue_client_certificate
 from teleservices import certificates, expiry
 from teleservices.enums import CertificateUse
-from teleservices.models import ExpiryWarning, SoftwareCertificate
+from teleservices.models import ExpiryWarning, SoftwareCertificate, TrustedAuthority
 from teleservices.tasks import watch_certificates
 from tests.certificates import as_pem
 
@@ -27,7 +28,8 @@ def ours(simulator, settings, mailoutbox):
 
 
 def ends_in(ours: SoftwareCertificate, days: float) -> None:
-    SoftwareCertificate.objects.filter(pk=ours.pk).update(not_after=timezone.now() + timedelta(days=days))
+    end = timezone.now() + timedelta(days=days)
+    SoftwareCertificate.objects.filter(pk=ours.pk).update(not_before=end - timedelta(days=365), not_after=end)
 
 
 def test_it_is_said_at_60_30_and_7_days_and_once_each(ours, mailoutbox) -> None:
@@ -82,3 +84,36 @@ def test_what_is_watched_is_what_calls_need(ours, simulator, settings, tmp_path)
     assert [one.label for one in expiry.watched() if one.key == "authority"] == [
         "Autorité Autorité de développement mini-GAP"
     ]
+
+
+def test_one_that_is_over_is_told_to_everybody_until_another_is_in_force(ours, simulator, settings, tmp_path) -> None:
+    settings.VAR_DIR = tmp_path
+    ends_in(ours, 1)
+    watch_certificates()
+    assert incidents.for_people() == [] and health.look().certificates
+    ends_in(ours, -0.1)
+    watch_certificates()
+    assert "un certificat de l’hôpital a expiré" in incidents.for_people()[0]
+    seen = health.look()
+    assert seen.ready and not seen.certificates
+    pair = issue_client_certificate(simulator.pki, "watched", SERVICES_UNIT)
+    certificates.put_in_force(certificates.import_certificate(CertificateUse.SERVICES, as_pem(pair)).pk)
+    watch_certificates()
+    assert incidents.for_people() == []
+
+
+def test_an_authority_that_is_over_beside_another_stops_nothing(ours, simulator, settings, tmp_path) -> None:
+    settings.VAR_DIR = tmp_path
+    certificates.trust(simulator.pki.ca.read_bytes())
+    one = TrustedAuthority.objects.get()
+    past = timezone.now() - timedelta(days=1)
+    over = TrustedAuthority(
+        name="Ancienne", certificate=one.certificate, fingerprint="0" * 64, not_before=one.not_before
+    )
+    over.subject, over.serial, over.not_after = one.subject, one.serial, past
+    over.save()
+    watch_certificates()
+    assert incidents.for_people() == []
+    TrustedAuthority.objects.update(not_after=past)
+    watch_certificates()
+    assert len(incidents.for_people()) == 1
