@@ -147,6 +147,6 @@ def remove(user: User) -> None:
 
 def after_wrong_code(usual: str) -> str:
     """What to do when a code is refused: `usual`, unless this server's clock is known to be wrong, which breaks them all."""
-    if "clock" not in incidents.current():
+    if not incidents.CLOCKS & incidents.current():
         return usual
     return "L’heure du serveur est fausse\u00a0: prenez un code de secours, et prévenez qui tient le serveur."

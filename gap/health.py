@@ -63,25 +63,26 @@ def look(database: Database | None = None) -> Health:
     """
     if database is None:
         database = ask_database()
-    late, free = database.late_s, _free()
+    late, free, known = database.late_s, _free(), incidents.current()
+    with_database = late is None or abs(late) <= settings.CLOCK_LATE_MAX_S
     found = Health(
         database=database.answers,
         writable=database.writable,
         redis=_redis(),
         disk=free >= settings.DISK_FREE_MIN,
-        clock=late is None or abs(late) <= settings.CLOCK_LATE_MAX_S,
-        # Whoever looks after the certificates says so (teleservices.expiry).
-        certificates="certificate" not in incidents.current(),
+        # Those whom we call say what time it is too (gap.clock); who looks after the certificates, whether one is over.
+        clock=with_database and "clock_heard" not in known,
+        certificates="certificate" not in known,
         free_bytes=free,
         late_s=late,
     )
     incidents.end_quiet_ones()
-    for name, well in found.parts.items():
-        if name == "certificates":
-            continue
-        # Of a database that does not answer, nothing else is known.
-        if name not in ("writable", "clock") or database.answers:
-            incidents.report(name, well)
+    for name in ("database", "redis", "disk"):
+        incidents.report(name, well=found.parts[name])
+    # Of a database that does not answer, nothing else is known.
+    if database.answers:
+        incidents.report("writable", well=found.writable)
+        incidents.report("clock", well=with_database)
     return found
 
 

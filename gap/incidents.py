@@ -30,8 +30,13 @@ SAID: Final = {
         "Faites de la place dans le dossier des fichiers, ou agrandissez-le.",
     ),
     "clock": ("L’horloge de ce serveur n’est pas celle de la base", "Réglez l’heure (NTP) des deux machines."),
+    "clock_heard": (
+        "L’horloge de ce serveur n’est pas celle des organismes qui répondent",
+        "Réglez l’heure (NTP) de ce serveur.",
+    ),
     "certificate": ("Un certificat a expiré", "Importez le nouveau dans « Certificats »."),
 }
+_HOUR: Final = "L’heure du serveur n’est pas sûre\u00a0: relisez les heures d’entrée et de sortie que vous enregistrez."
 #: What people who work need to know of it: what goes on, what waits.
 FOR_PEOPLE: Final = {
     "redis": (
@@ -49,8 +54,11 @@ FOR_PEOPLE: Final = {
         "Le disque de la base est plein\u00a0: un enregistrement peut être refusé. Regardez si le vôtre est fait avant de passer "
         "au patient suivant."
     ),
-    "clock": "L’heure du serveur n’est pas sûre\u00a0: relisez les heures d’entrée et de sortie que vous enregistrez.",
+    "clock": _HOUR,
+    "clock_heard": _HOUR,
 }
+#: Of the hour of this machine.
+CLOCKS: Final = frozenset({"clock", "clock_heard"})
 #: Seen by those whom they stop, and measured by nobody: over once nobody has met them for so long.
 MET: Final = ("database_disk", "room")
 QUIET_S: Final = 300.0
@@ -76,9 +84,9 @@ def current() -> frozenset[str]:
 
 
 def for_people() -> list[str]:
-    """A sentence for each that changes somebody's work now, in the order of FOR_PEOPLE."""
+    """What changes somebody's work now, one sentence each, in the order of FOR_PEOPLE."""
     now = current()
-    return [sentence for name, sentence in FOR_PEOPLE.items() if name in now] if now else []
+    return list(dict.fromkeys(sentence for name, sentence in FOR_PEOPLE.items() if name in now)) if now else []
 
 
 def end_quiet_ones() -> None:

@@ -48,6 +48,7 @@ class Reply:
     content_type: str = XML
     headers: dict[str, str] = field(default_factory=dict)
     wire: Wire = field(default_factory=Wire)
+    late_s: float = 0
     operation: str = "-"
     outcome: str = ""
     message_id: str = ""
@@ -152,6 +153,8 @@ def _trouble_on_the_way(reply: Reply, behaviour: Behaviour, message: Message) ->
             reply.wire = Wire(truncated=True)
         case "huge" | "huge_declared":
             reply.wire = Wire(endless=int(behaviour.number(name) * 1024 * 1024), declared=name == "huge_declared")
+        case "clock":
+            reply.late_s = behaviour.number(name)
         case "slow_drip":
             reply.wire = Wire(pace=behaviour.number(name))
         case "slow_headers":

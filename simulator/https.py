@@ -10,7 +10,9 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from contextlib import suppress
+from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -134,6 +136,7 @@ class RoleHandler(BaseHTTPRequestHandler):
 
     def _head(self, reply: Reply, length: int | None) -> bytes:
         lines = [f"HTTP/1.1 {reply.status} {_phrase(reply.status)}", f"Content-Type: {reply.content_type}"]
+        lines.append(f"Date: {formatdate(time.time() - reply.late_s, usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         if length is None:
             lines.append("Connection: close")

@@ -21,6 +21,7 @@ invalid_answer      an answer that breaks the XSD                               
 truncated           half of the answer, then a cut                                        yes
 slow_drip:SECONDS   the answer, one byte each SECONDS                                     yes
 slow_headers:SECS   HTTP headers, one byte each SECONDS                                   yes
+clock:SECONDS       the answer, dated by a clock that is so late (early: less than 0)     yes
 =================== ==================================================================== ==========
 """
 
@@ -33,7 +34,7 @@ from dataclasses import dataclass
 
 from simulator.catalogue import Catalogue, Marker
 
-NUMERIC = frozenset({"latency", "http", "huge", "huge_declared", "slow_drip", "slow_headers"})
+NUMERIC = frozenset({"latency", "http", "huge", "huge_declared", "slow_drip", "slow_headers", "clock"})
 WITH_CODE = frozenset({"code", "fault"})
 BARE = frozenset({"cut_before", "cut_after", "redirect", "not_xml", "entity_bomb", "other_message_id", "invalid_answer",
                   "truncated"})  # fmt: skip

@@ -6,6 +6,7 @@ import threading
 
 from django.conf import settings
 
+from gap import clock
 from teleservices import addresses, credentials
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.credentials import CurrentCredentials
@@ -29,6 +30,7 @@ def current() -> Roc1Client:
                         addresses=addresses.policy(),
                         timeout_connect=chosen["timeout_connect"],
                         timeout_read=chosen["timeout_read"],
+                        dated=clock.heard,
                     )
                 )
     return _client

@@ -46,7 +46,8 @@ def _nothing_collected(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def _files_of_its_own(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes among the files of another."""
+    """No test writes among the files of another, nor reads what another said of this machine."""
+    settings.VAR_DIR = tmp_path / "var"
     for name in ("default", "cards", "exchange"):
         given = settings.STORAGES[name]
         inner = given["OPTIONS"]["inner"]

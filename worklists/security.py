@@ -165,6 +165,8 @@ def _dependencies() -> Iterator[Line]:
     )
     late = seen.late_s or 0.0
     told = "La même que celle de la base." if abs(late) < 1 else f"{abs(late):.0f} s d’écart avec celle de la base."
+    if "clock_heard" in incidents.current():
+        told = f"{incidents.SAID['clock_heard'][0]}."
     yield Line("Horloge", "ok" if seen.clock else "stop", told, "" if seen.clock else incidents.SAID["clock"][1])
 
 

@@ -21,7 +21,7 @@ from teleservices.clients.credentials import Credentials
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, Refused
 from teleservices.clients.roc1_mapping import is_complete, read_answer, request_fields
 from teleservices.clients.soap import Schema, fault_of, parse_envelope, payload_of
-from teleservices.clients.transport import HttpAnswer, Limits, MutualTlsTransport
+from teleservices.clients.transport import Dated, HttpAnswer, Limits, MutualTlsTransport
 from teleservices.messages import (
     Answer,
     CalculationRequest,
@@ -56,7 +56,7 @@ _BUSY_STATUSES = frozenset({408, 425, 429})
 class Roc1Config:
     """Who we are for each, where we may go, and limits. Times in seconds; `timeout_total` bounds the exchange as a whole.
 
-    `addresses`: by default nothing may be called.
+    `addresses`: by default nothing may be called. `dated`: told of the hour of each answer (see the transport).
     """
 
     directory: Credentials
@@ -66,6 +66,7 @@ class Roc1Config:
     timeout_read: float = 10
     timeout_total: float = 20
     max_answer_bytes: int = 2 * 1024 * 1024
+    dated: Dated | None = None
 
 
 class _NoNetwork(zeep.Transport):
@@ -83,8 +84,8 @@ class Roc1Client:
 
     def __init__(self, config: Roc1Config) -> None:
         limits = Limits(config.timeout_connect, config.timeout_read, config.timeout_total, config.max_answer_bytes)
-        self._directory = MutualTlsTransport(config.directory, limits, config.addresses)
-        self._services = MutualTlsTransport(config.services, limits, config.addresses)
+        self._directory = MutualTlsTransport(config.directory, limits, config.addresses, config.dated)
+        self._services = MutualTlsTransport(config.services, limits, config.addresses, config.dated)
         self._schema = Schema(CONTRACT / "roc1.xsd")
         self._zeep = _load_contract()
         bindings = (_DIRECTORY_BINDING, _SERVICES_BINDING)

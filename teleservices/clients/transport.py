@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, RemoteDisconnected
@@ -127,6 +127,10 @@ class _DeadlineSocket(ssl.SSLSocket):
             return
 
 
+#: A host, and what it said of the hour, if it did.
+Dated = Callable[[str, str | None], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Connections:
     """Connections made with one version of the credentials, in one process. urllib3's pool is safe from several threads."""
@@ -140,12 +144,16 @@ class MutualTlsTransport:
     """Posts with one client certificate. Share it between threads; it survives a fork and renewed credentials.
 
     They are read at the first call, so that a missing certificate fails the calls that need it and no others.
+    `dated` is told who has just answered and what hour they said it was (the header `Date`), before the answer is read.
     """
 
-    def __init__(self, credentials: Credentials, limits: Limits, addresses: AddressPolicy) -> None:
+    def __init__(
+        self, credentials: Credentials, limits: Limits, addresses: AddressPolicy, dated: Dated | None = None
+    ) -> None:
         self._credentials = credentials
         self._limits = limits
         self._addresses = addresses
+        self._dated = dated
         self._lock = threading.Lock()
         self._connections: _Connections | None = None
 
@@ -190,6 +198,8 @@ class MutualTlsTransport:
             preload_content=False,
             decode_content=False,
         )
+        if self._dated is not None:
+            self._dated(urlsplit(url).netloc, response.headers.get("Date"))
         try:
             answer = self._read(response)
         except BaseException:
