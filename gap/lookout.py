@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 EVERY_S: Final = 5.0
 _WHILE_AWAY_S: Final = 1.0
+#: A server that is stopped refuses at once: whoever asks it waits for nothing, and is told.
+_REFUSES_S: Final = 1.0
 
 
 class Lookout:
@@ -64,14 +66,17 @@ class Lookout:
 
     def _ask(self) -> bool:
         """Look once; is all well? Its connection is closed after: between two looks there is none to keep alive."""
-        self._asked = time.monotonic()
+        start = time.monotonic()
+        # Since when nothing was answered: libpq gives up a connection (`connect_timeout`) before we call that a silence.
+        self._asked = self._asked or start
         try:
             database = health.ask_database()
         finally:
-            self._asked = None
             connection.close()
         if database.answers:
             silence.ends()
+        if database.answers or time.monotonic() - start < _REFUSES_S:
+            self._asked = None
         return all(health.look(database).parts.values())
 
     def _watch(self) -> None:

@@ -17,7 +17,8 @@ import pytest
 from tests.gap.fallen import Answer, Fallen, hospital, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SILENT_S = 2
+# Longer than what a connection may take, as in production.
+SILENT_S = 6
 
 
 @pytest.fixture(scope="module")
