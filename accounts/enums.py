@@ -85,6 +85,7 @@ class Controlled(models.TextChoices):
     RESTORE = "restore", "restauration essayée"
     PURGE = "purge", "effacement de ce qui a assez duré"
     KEYS = "keys", "passage aux clés en cours"
+    KIT = "kit", "papiers d’une panne"
 
 
 class ClientAuth(models.TextChoices):

@@ -41,7 +41,12 @@ _SAID = {
 }
 #: Of what is away: what happened, what becomes of what was asked, seconds before one more try.
 _AWAY: Final = {
-    Away.DATABASE: ("La base de données ne répond pas.", "Rien n’a été enregistré, rien n’est perdu.", 10),
+    # An answer of COMMIT may be what was lost: it is not for us to say that nothing was recorded.
+    Away.DATABASE: (
+        "La base de données ne répond pas.",
+        "Rien n’est enregistré à moitié, rien n’est perdu\u00a0: envoyée de nouveau, une demande n’est faite qu’une fois.",
+        10,
+    ),
     Away.READ_ONLY: (
         "La base de données ne peut être que lue\u00a0: elle vient de changer de machine.",
         "Rien n’a été enregistré, rien n’est perdu.",

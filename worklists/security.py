@@ -123,6 +123,7 @@ _TODO: Final = {
     Controlled.RESTORE: "manage.py restore, sur une base vide, chaque trimestre",
     Controlled.PURGE: "manage.py purge, ou la tâche du planificateur",
     Controlled.KEYS: "manage.py rotate_keys, chaque année et après chaque départ",
+    Controlled.KIT: "manage.py downtime_kit, chaque heure",
 }
 
 

@@ -186,6 +186,13 @@ def _dossier_of_card(request: HttpRequest, read: ReadCard) -> HttpResponse:
 @require_POST
 def scan_ahead(request: HttpRequest) -> HttpResponse:
     """A card scanned while the stay is still being typed: it waits in the form, and is read with the stay."""
+    if _numbered(request):
+        # What is typed here is not left for another dossier.
+        message = (
+            "Ce code est celui d’un bracelet ou d’une feuille de secours, pas d’une carte. Rien n’est joint, votre saisie "
+            "reste. Pour l’ouvrir, terminez ou quittez cette saisie, puis scannez-le de nouveau."
+        )
+        return draw(request, "admissions/scan.html#notice", {"tone": "wait", "message": message}, status=422)
     try:
         read, _, _ = received(request)
     except NotRead as problem:

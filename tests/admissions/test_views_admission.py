@@ -20,6 +20,7 @@ from tests.factories import (
     DebtorFactory,
     FundFactory,
     PatientFactory,
+    StayFactory,
     UnitFactory,
 )
 
@@ -53,6 +54,13 @@ def test_a_card_scanned_before_the_stay_exists_is_read_with_it(desk, establishme
     assert "Carte lue" in waiting and 'form="admission"' in waiting
     desk.post(reverse("admissions:new-stay", args=[patient.ipp]), plan(UnitFactory(), card=card()))
     assert Coverage.objects.get(patient=patient).debtor == debtor
+
+
+def test_a_bracelet_scanned_while_a_stay_is_typed_is_no_card(desk, establishment) -> None:
+    stay = StayFactory(establishment=establishment)
+    answer = desk.post(reverse("admissions:scan-ahead"), {"scan": stay.iep})
+    assert answer.status_code == 422 and "votre saisie reste" in answer.text and 'name="card"' not in answer.text
+    assert 'name="card"' in desk.post(reverse("admissions:scan-ahead"), {"scan": "100000000"}).text
 
 
 def test_a_refused_plan_keeps_what_was_typed(desk, establishment) -> None:

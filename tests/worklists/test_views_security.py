@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
@@ -114,3 +115,20 @@ def test_the_database_keeps_one_line_a_control_of_those_it_knows() -> None:
     assert Control.objects.get().sentence == "y" * 300
     with pytest.raises(IntegrityError), transaction.atomic():
         Control.objects.create(name="autre", at=timezone.now(), sound=True, sentence="")
+
+
+def test_papers_of_an_outage_that_are_not_made_each_hour_are_told(administrator, tmp_path) -> None:
+    assert told(administrator)["Papiers d’une panne"] == (
+        "wait",
+        "Jamais fait ici.",
+        "manage.py downtime_kit, chaque heure",
+    )
+    call_command("downtime_kit", str(tmp_path / "kits"), "--plain", "--forms", "2", stdout=io.StringIO())
+    tone, found, _ = told(administrator)["Papiers d’une panne"]
+    assert tone == "ok" and "2\u00a0feuilles" in found
+    Control.objects.update(at=timezone.now() - timedelta(hours=3, minutes=1))
+    assert told(administrator)["Papiers d’une panne"][0] == "wait"
+    (tmp_path / "a file").touch()
+    with pytest.raises(CommandError, match="ne peut pas être écrit"):
+        call_command("downtime_kit", str(tmp_path / "a file"), "--plain", stdout=io.StringIO())
+    assert told(administrator)["Papiers d’une panne"][:2] == ("stop", Control.objects.get(name="kit").sentence)

@@ -11,8 +11,11 @@ from typing import Any, Final
 import pyrage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import controls
+from accounts.enums import Controlled
 from accounts.models import Establishment
 from admissions.downtime import kit
+from gap.templatetags.gap_format import counted
 
 _SHORTEST: Final = 16
 _MOST_FORMS: Final = 500
@@ -58,15 +61,19 @@ class Command(BaseCommand):
                 suffix=suffix,
             )
         except kit.KitRefused as problem:
+            controls.note(Controlled.KIT, sound=False, sentence="Le dernier n’a pas abouti.")
             raise CommandError(f"{problem} Le kit d’avant est toujours là\u00a0; relancez.") from None
         except OSError as problem:
+            controls.note(Controlled.KIT, sound=False, sentence=f"Le dernier n’a pas abouti\u00a0: {problem.strerror}.")
             raise CommandError(
                 f"Le dossier ne peut pas être écrit\u00a0: {problem.strerror}. Le kit d’avant est toujours là."
             ) from None
         here = sum(part["presents"] for part in made.parts)
         sheets = sum(len(part["feuilles"]) for part in made.parts)
         seconds = time.monotonic() - began
-        self.stdout.write(f"{made.folder}\u00a0: {here} présents, {sheets} feuilles, en {seconds:.1f}\u00a0s.")
+        said = f"{counted(here, 'présent')}, {counted(sheets, 'feuille')}, en {seconds:.1f}\u00a0s."
+        controls.note(Controlled.KIT, sound=True, sentence=said)
+        self.stdout.write(f"{made.folder}\u00a0: {said}")
 
 
 def _closed(options: dict[str, Any]) -> tuple[kit.Closed, str]:
