@@ -11,18 +11,18 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.db.models import Count, Max, Min, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import programs as services
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.administration import RefusedError
 from accounts.enums import Action, JournalKind, Scope
 from accounts.forms_people import ReasonForm
 from accounts.journal import done
-from accounts.models import ApiClient, ApiToken, Establishment, User
+from accounts.models import ApiClient, ApiToken, User
 from gap.lists import page_number, page_of
 from teleservices.models import Webhook, WebhookMessage
 from teleservices.webhooks import managing
@@ -30,15 +30,8 @@ from teleservices.webhooks import managing
 _SOON_DAYS: Final = 30
 
 
-def _here(request: HttpRequest) -> Establishment:
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    return user.establishment  # type: ignore[no-any-return]
-
-
 def _mine(request: HttpRequest) -> QuerySet[ApiClient]:
-    return services.programs_of(_here(request))
+    return services.programs_of(workplace(request))
 
 
 @needs(Action.MANAGE_PROGRAMS)
@@ -127,7 +120,7 @@ def take_away(request: HttpRequest, pk: int, what: str) -> HttpResponse:
 
     `what`: a key of the table above.
     """
-    user: Any = request.user
+    user = colleague(request)
     client = get_object_or_404(_mine(request), pk=pk)
     form = ReasonForm(request.POST)
     if not form.is_valid():
@@ -163,7 +156,9 @@ _TURNS: Final = {
 def turn_webhook(request: HttpRequest, pk: int, which: str) -> HttpResponse:
     """Nothing more leaves for this address, or what waits leaves again from now. `which`: a key of the table above."""
     turn = _TURNS[which]
-    webhook = get_object_or_404(Webhook.objects.select_related("client"), pk=pk, client__establishment=_here(request))
+    webhook = get_object_or_404(
+        Webhook.objects.select_related("client"), pk=pk, client__establishment=workplace(request)
+    )
     turn.do(webhook)
     done(JournalKind.ADMIN, turn.journaled, object_type="teleservices_webhook", object_id=webhook.pk)
     messages.success(request, turn.said)
