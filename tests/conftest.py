@@ -19,6 +19,7 @@ from billing.models import ExchangeFile
 from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
+from tests.processes import database_url, new_database
 from tests.simulator_process import LOOPBACK, SimulatorProcess
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -130,6 +131,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("reference files are not beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def empty_database(transactional_db) -> Iterator[str]:
+    """The address of a new database beside the test's own."""
+    with new_database() as name:
+        yield database_url(name)
 
 
 @pytest.fixture

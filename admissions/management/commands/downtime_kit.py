@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Establishment
 from admissions.downtime import kit
+from gap.templatetags.gap_format import counted
 
 _SHORTEST: Final = 16
 _MOST_FORMS: Final = 500
@@ -66,7 +67,9 @@ class Command(BaseCommand):
         here = sum(part["presents"] for part in made.parts)
         sheets = sum(len(part["feuilles"]) for part in made.parts)
         seconds = time.monotonic() - began
-        self.stdout.write(f"{made.folder}\u00a0: {here} présents, {sheets} feuilles, en {seconds:.1f}\u00a0s.")
+        self.stdout.write(
+            f"{made.folder}\u00a0: {counted(here, 'présent')}, {counted(sheets, 'feuille')}, en {seconds:.1f}\u00a0s."
+        )
 
 
 def _closed(options: dict[str, Any]) -> tuple[kit.Closed, str]:
