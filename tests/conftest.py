@@ -39,6 +39,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """What failed, by name alone, at the very end: where CI is set, pytest's own summary prints whole assertions.
+
+    Around every other: that summary is itself written by a wrapper, once the last of the hooks is done.
+    """
+    yield
+    found = [report for outcome in ("failed", "error") for report in terminalreporter.stats.get(outcome, [])]
+    for name in dict.fromkeys(report.nodeid for report in found):
+        terminalreporter.write_line(f"failed: {name}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_collected(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Static files are the sources. WhiteNoise warns of a folder that is not there, in a live server too."""
