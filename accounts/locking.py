@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -102,7 +102,12 @@ def safe_page(request: HttpRequest, page: str) -> str:
     hosts = {request.get_host()}
     safe = url_has_allowed_host_and_scheme(page, allowed_hosts=hosts, require_https=request.is_secure())
     too_long = len(page) > Session._meta.get_field("page").max_length  # type: ignore[union-attr,operator]
-    return page if safe and page.startswith("/") and not too_long and "\x00" not in page else ""
+    if not safe or not page.startswith("/") or too_long or "\x00" in page:
+        return ""
+    # The return of Pro Santé Connect carries a code that proves somebody: neither kept nor put in another address.
+    # Whoever is signed in there was linking their account.
+    returns = unquote(urlsplit(page).path).startswith(reverse("accounts:psc-return").rstrip("/"))
+    return reverse("accounts:account") if returns else page
 
 
 def lock(row: Session, page: str, why: str) -> None:

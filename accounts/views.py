@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from accounts import locking, quick_access, second_factor, sessions
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action, JournalKind
 from accounts.forms import CodeForm, SignInForm
 from accounts.journal import current, done
@@ -130,8 +130,8 @@ def single_keys(request: HttpRequest) -> HttpResponse:
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     if not safe or not back.startswith("/"):
         back = reverse("worklists:home")
-    if request.method == "POST" and isinstance(request.user, User):
+    if request.method == "POST":
         wanted = request.POST.get("single_keys") == "on"
-        User.objects.filter(pk=request.user.pk).update(single_keys=wanted)
+        User.objects.filter(pk=colleague(request).pk).update(single_keys=wanted)
         messages.info(request, "Touches simples activées." if wanted else "Touches simples désactivées.")
     return redirect(resolve_url(back))

@@ -16,11 +16,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import quick_access, second_factor, sessions
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action, JournalKind
 from accounts.forms import BadgeForm, CodeForm, PinForm, ProofForm
 from accounts.journal import done
-from accounts.models import Badge, Pin, ProfessionalIdentity, Session, User
+from accounts.models import Badge, Pin, ProfessionalIdentity, Session
 
 
 @needs(Action.SEE_HOME)
@@ -32,7 +32,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 def context_of(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str, Any]:
     """What « Mon compte » shows; `form` and `forms`: those that were refused."""
-    user: Any = request.user
+    user = colleague(request)
     factor = second_factor.of(user)
     open_now = list(Session.objects.filter(user=user).order_by("-started_at")[:20])
     mine = sessions.kept_key(str(request.session.session_key))
@@ -61,7 +61,7 @@ def context_of(request: HttpRequest, form: Any = None, **forms: Any) -> dict[str
 @require_POST
 def change_password(request: HttpRequest) -> HttpResponse:
     """A new password: every other session of this person ends."""
-    user: Any = request.user
+    user = colleague(request)
     form = PasswordChangeForm(user, request.POST)
     if not form.is_valid():
         return render(request, "accounts/account.html", context_of(request, form), status=422)
@@ -77,7 +77,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_pin(request: HttpRequest) -> HttpResponse:
     """A PIN, for the workstations where this person signed in whole."""
-    user: Any = request.user
+    user = colleague(request)
     form = PinForm(user, request.POST)
     if not form.is_valid():
         return render(request, "accounts/account.html", context_of(request, pin=form), status=422)
@@ -93,7 +93,7 @@ def set_pin(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_badge(request: HttpRequest) -> HttpResponse:
     """A badge: it says who, the PIN proves it."""
-    user: Any = request.user
+    user = colleague(request)
     form = BadgeForm(user, request.POST)
     if form.is_valid():
         try:
@@ -111,7 +111,7 @@ def set_badge(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove_quick_access(request: HttpRequest) -> HttpResponse:
     """Neither PIN nor badge any more."""
-    quick_access.remove(request.user)  # type: ignore[arg-type]
+    quick_access.remove(colleague(request))
     done(JournalKind.SESSION, "PIN et badge retirés")
     messages.success(request, "PIN et badge retirés. Votre mot de passe est demandé partout.")
     return redirect("accounts:account")
@@ -121,7 +121,7 @@ def remove_quick_access(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere but here."""
-    user: Any = request.user
+    user = colleague(request)
     ended = sessions.end_others(request, user)
     done(JournalKind.SESSION, "autres sessions fermées", detail={"ended": ended})
     messages.success(
@@ -135,7 +135,7 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 def enrol(request: HttpRequest) -> HttpResponse:
     """A telephone becomes the second factor, once it has given a first code. The secret is made by the first POST, which
     asks for the password again."""
-    user: Any = request.user
+    user = colleague(request)
     if second_factor.of(user) is not None:
         return redirect("accounts:account")
     required = second_factor.required_of(user)
@@ -178,7 +178,7 @@ def _square(address: str) -> str:
 @require_POST
 def new_codes(request: HttpRequest) -> HttpResponse:
     """Ten new codes of paper, in the place of those that are left. The password is asked again."""
-    user: User = request.user  # type: ignore[assignment]
+    user = colleague(request)
     if second_factor.of(user) is None:
         return redirect("accounts:account")
     form = ProofForm(user, request.POST)

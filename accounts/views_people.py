@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import administration, second_factor
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.administration import RefusedError
 from accounts.enums import Action, JournalKind, Role
 from accounts.forms_people import GrantForm, PersonForm, ProfessionalForm, ReasonForm, WelcomeForm
@@ -25,22 +25,15 @@ _SIGN_INS: Final = 10
 _COLUMNS: Final = ("Nom", "Prénom", "Identifiant", "Compte", "Rôle", "Services", "Du", "Au", "Dernière connexion")
 
 
-def _here(request: HttpRequest) -> Establishment:
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    return user.establishment  # type: ignore[no-any-return]
-
-
 def _whom(request: HttpRequest, pk: int) -> User:
-    return get_object_or_404(administration.people_of(_here(request)), pk=pk)
+    return get_object_or_404(administration.people_of(workplace(request)), pk=pk)
 
 
 @needs(Action.MANAGE_ACCOUNTS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def people(request: HttpRequest) -> HttpResponse:
     """The list. A name is looked for by POST: it stands in no address, and nothing is changed."""
-    here = _here(request)
+    here = workplace(request)
     found = administration.people_of(here)
     role, only = request.GET.get("role", ""), request.GET.get("etat", "")
     if role in Role.values:
@@ -71,7 +64,7 @@ def review(request: HttpRequest, form: str) -> HttpResponseBase:
     """Who has what, for the review of rights: one line a role, and one for who has none."""
     if form not in ("csv", "xlsx"):
         raise Http404
-    here = _here(request)
+    here = workplace(request)
     rows = administration.people_of(here).prefetch_related("role_assignments")
     return export(_COLUMNS, _review_lines(here, list(rows)), "revue-des-droits", form)
 
@@ -99,16 +92,12 @@ def new_person(request: HttpRequest) -> HttpResponse:
         read = form.cleaned_data
         names = {name: read[name] for name in ("username", "first_name", "last_name")}
         try:
-            user, code = administration.create(_by(request), **names, grant=form.grant())
+            user, code = administration.create(colleague(request), **names, grant=form.grant())
         except RefusedError as refused:
             form.add_error(None, refused.message)
         else:
             return _code(request, user, code)
     return render(request, "accounts/new_person.html", {"form": form}, status=422 if form.errors else 200)
-
-
-def _by(request: HttpRequest) -> User:
-    return request.user  # type: ignore[return-value]
 
 
 def _code(request: HttpRequest, user: User, code: str) -> HttpResponse:
@@ -123,7 +112,7 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _person(request: HttpRequest, whom: User, **forms: Any) -> HttpResponse:
-    here = _here(request)
+    here = workplace(request)
     signs = JournalEntry.objects.filter(kind=JournalKind.SESSION, user_id=whom.pk, establishment_id=here.pk)
     context = {
         "person": whom,
@@ -160,7 +149,9 @@ def give_role(request: HttpRequest, pk: int) -> HttpResponse:
     form = GrantForm(request.POST)
     if not form.is_valid():
         return _person(request, whom, grant=form)
-    return _done(request, whom, lambda: administration.give_role(_by(request), whom, form.grant()), "Rôle enregistré.")
+    return _done(
+        request, whom, lambda: administration.give_role(colleague(request), whom, form.grant()), "Rôle enregistré."
+    )
 
 
 @needs(Action.MANAGE_ACCOUNTS)
@@ -170,7 +161,7 @@ def take_role(request: HttpRequest, pk: int) -> HttpResponse:
     role = request.POST.get("role", "")
     if role not in Role.values:
         return _done(request, whom, lambda: _unknown_role(), "")
-    return _done(request, whom, lambda: administration.take_role(_by(request), whom, Role(role)), "Rôle retiré.")
+    return _done(request, whom, lambda: administration.take_role(colleague(request), whom, Role(role)), "Rôle retiré.")
 
 
 def _unknown_role() -> None:
@@ -193,7 +184,7 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
         return refused
 
     def act() -> None:
-        for left in administration.deactivate(_by(request), whom, reason):
+        for left in administration.deactivate(colleague(request), whom, reason):
             messages.warning(request, left)
 
     return _done(
@@ -205,7 +196,7 @@ def deactivate(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
     whom = _whom(request, pk)
-    return _given_code(request, whom, lambda: administration.reactivate(_by(request), whom))
+    return _given_code(request, whom, lambda: administration.reactivate(colleague(request), whom))
 
 
 @needs(Action.MANAGE_ACCOUNTS)
@@ -213,7 +204,7 @@ def reactivate(request: HttpRequest, pk: int) -> HttpResponse:
 def invite(request: HttpRequest, pk: int) -> HttpResponse:
     whom = _whom(request, pk)
     reason, refused = _with_reason(request, whom)
-    return refused or _given_code(request, whom, lambda: administration.invite(_by(request), whom, reason))
+    return refused or _given_code(request, whom, lambda: administration.invite(colleague(request), whom, reason))
 
 
 def _given_code(request: HttpRequest, whom: User, act: Callable[[], str]) -> HttpResponse:
@@ -233,7 +224,7 @@ def reset_factor(request: HttpRequest, pk: int) -> HttpResponse:
     if refused:
         return refused
     told = "Téléphone retiré. Un autre sera demandé à la prochaine connexion."
-    return _done(request, whom, lambda: administration.reset_second_factor(_by(request), whom, reason), told)
+    return _done(request, whom, lambda: administration.reset_second_factor(colleague(request), whom, reason), told)
 
 
 @needs(Action.MANAGE_ACCOUNTS)
@@ -246,14 +237,14 @@ def set_professional(request: HttpRequest, pk: int) -> HttpResponse:
         return _person(request, whom, professional=form)
     rpps, reason = form.cleaned_data["rpps"], form.cleaned_data["reason"]
     told = "N° RPPS inscrit." if rpps.strip() else "N° RPPS retiré."
-    return _done(request, whom, lambda: administration.set_professional(_by(request), whom, rpps, reason), told)
+    return _done(request, whom, lambda: administration.set_professional(colleague(request), whom, rpps, reason), told)
 
 
 @needs(Action.MANAGE_ACCOUNTS)
 @require_POST
 def end_sessions(request: HttpRequest, pk: int) -> HttpResponse:
     whom = _whom(request, pk)
-    return _done(request, whom, lambda: administration.end_sessions(_by(request), whom), "Sessions fermées.")
+    return _done(request, whom, lambda: administration.end_sessions(colleague(request), whom), "Sessions fermées.")
 
 
 @login_not_required

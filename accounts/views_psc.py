@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import views, views_account
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action, JournalKind
 from accounts.forms import ProofForm
 from accounts.journal import current, done
@@ -110,7 +110,7 @@ def _door(request: HttpRequest) -> str:
 def link(request: HttpRequest) -> HttpResponse:
     """« Rattacher »: the password, then a proof at the provider's."""
     _must_be_there()
-    user: Any = request.user
+    user = colleague(request)
     form = ProofForm(user, request.POST, name="psc")
     if not form.is_valid():
         return render(request, "accounts/account.html", views_account.context_of(request, psc=form), status=422)
@@ -121,7 +121,7 @@ def link(request: HttpRequest) -> HttpResponse:
 
 
 def _linked(request: HttpRequest, found: flow.Return) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     if not isinstance(user, User) or user.pk != found.user_id:
         messages.warning(request, _NOT_OURS)
         return redirect(_door(request))
@@ -140,7 +140,7 @@ def _linked(request: HttpRequest, found: flow.Return) -> HttpResponse:
 @require_POST
 def unlink(request: HttpRequest) -> HttpResponse:
     """« Détacher »: the password is enough."""
-    user: Any = request.user
+    user = colleague(request)
     form = ProofForm(user, request.POST, name="psc")
     if not form.is_valid():
         return render(request, "accounts/account.html", views_account.context_of(request, psc=form), status=422)

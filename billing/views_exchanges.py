@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from billing import returns
@@ -66,11 +66,11 @@ def exchanges(request: HttpRequest) -> HttpResponseBase:
 
 
 def _files(request: HttpRequest) -> QuerySet[ExchangeFile]:
-    return files_of(request.user.sight(Action.SEE_EXCHANGES))  # type: ignore[union-attr]
+    return files_of(colleague(request).sight(Action.SEE_EXCHANGES))
 
 
 def _records(request: HttpRequest) -> QuerySet[ExchangeRecord]:
-    return records_of(request.user.sight(Action.SEE_EXCHANGES))  # type: ignore[union-attr]
+    return records_of(colleague(request).sight(Action.SEE_EXCHANGES))
 
 
 def _list(request: HttpRequest, asked: ExchangeFilter, form: UploadForm, status: int = 200) -> HttpResponse:
@@ -88,7 +88,7 @@ def _list(request: HttpRequest, asked: ExchangeFilter, form: UploadForm, status:
         "kinds": FileKind.choices,
         "statuses": FileStatus.choices,
         "query": query.urlencode(),
-        "may_import": request.user.may(Action.CORRECT_INVOICE),  # type: ignore[union-attr]
+        "may_import": colleague(request).may(Action.CORRECT_INVOICE),
     }
     return render(request, "billing/exchanges.html", context, status=status)
 
@@ -128,7 +128,7 @@ def exchange(request: HttpRequest, pk: int) -> HttpResponse:
         "page": page,
         "counts": record_counts(own),
         "status": status,
-        "may_see_invoices": request.user.may(Action.SEE_INVOICES),  # type: ignore[union-attr]
+        "may_see_invoices": colleague(request).may(Action.SEE_INVOICES),
     }
     return render(request, "billing/exchange.html", context)
 
@@ -180,7 +180,7 @@ def exchange_match(request: HttpRequest, pk: int) -> HttpResponse:
     form = MatchForm(request.POST)
     if form.is_valid():
         try:
-            match_record(pk, form.cleaned_data["number"], request.user)  # type: ignore[arg-type]
+            match_record(pk, form.cleaned_data["number"], colleague(request))
         except Refused as refusal:
             tell(form, refusal)
         else:
@@ -194,7 +194,7 @@ def _record_or_404(request: HttpRequest, pk: int) -> ExchangeRecord:
 
 
 def _record(request: HttpRequest, record: Any, form: MatchForm, status: int = 200) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     record.tone, record.icon = _RECORD_TONES[RecordStatus(record.status)]
     open_record = record.status == RecordStatus.UNMATCHED
     context = {

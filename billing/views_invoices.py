@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts import journal
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action, Role
 from accounts.models import User
 from admissions.errors import Refused
@@ -36,7 +36,7 @@ _PAYABLE = (InvoiceStatus.READY, InvoiceStatus.SENT, InvoiceStatus.ACKNOWLEDGED,
 def invoices(request: HttpRequest) -> HttpResponseBase:
     """Invoices as filtered by the address; `format` gives the same ones in a file."""
     asked = InvoiceFilter.read(request.GET)
-    found = asked.found(invoices_for(request.user))  # type: ignore[arg-type]
+    found = asked.found(invoices_for(colleague(request)))
     rows = with_what_is_due(found).order_by(*asked.ordering)
     kind = request.GET.get("format")
     if kind in ("csv", "xlsx"):
@@ -101,7 +101,7 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
             following = services.correct_and_resend(
                 found.pk,
                 form.cleaned_data["note"],
-                Actor(request.user),  # type: ignore[arg-type]
+                Actor(colleague(request)),
                 version=form.cleaned_data["version"],
             )
         except Refused as refusal:
@@ -122,7 +122,7 @@ def recalculate(request: HttpRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("billing:invoice", number)
     try:
-        services.cancel_and_recalculate(found.pk, Actor(request.user))  # type: ignore[arg-type]
+        services.cancel_and_recalculate(found.pk, Actor(colleague(request)))
     except Refused as refusal:
         return _page(request, _invoice(request, number), status=422, refused=refusal.sentence)
     messages.success(
@@ -139,7 +139,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("billing:invoice", number)
     form = PaymentForm(request.POST)
-    if problem := _not_theirs(request.user, found):  # type: ignore[arg-type]
+    if problem := _not_theirs(colleague(request), found):
         form.add_error(None, problem)
     if form.is_valid():
         try:
@@ -149,7 +149,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
                 PaymentMeans(form.cleaned_data["means"]),
                 form.cleaned_data["reference"],
                 form.cleaned_data["received_on"],
-                Actor(request.user),  # type: ignore[arg-type]
+                Actor(colleague(request)),
                 creation_key=form.cleaned_data["creation_key"],
             )
         except Refused as refusal:
@@ -170,7 +170,7 @@ def _not_theirs(user: User, invoice: Invoice) -> str:
 
 
 def _invoice(request: HttpRequest, number: str) -> Invoice:
-    related = invoices_for(request.user).select_related(  # type: ignore[arg-type]
+    related = invoices_for(colleague(request)).select_related(
         "stay__patient", "stay__unit", "debtor", "engagement", "bill", "replaces", "corrected_by"
     )
     found: Invoice = get_object_or_404(related, number=number)
@@ -188,7 +188,7 @@ def _page(
     payment_form: PaymentForm | None = None,
     refused: str = "",
 ) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     lines: list[Any] = list(found.lines.all())
     for line in lines:
         # What the line leaves to who is not named in it.

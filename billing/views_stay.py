@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from admissions.forms import ServiceForm
@@ -46,7 +46,7 @@ def stay_estimate(request: HttpRequest, iep: str) -> HttpResponse:
 
 
 def _may_hasten(request: HttpRequest, stay: Stay, shown: ShownEstimate) -> bool:
-    user: Any = request.user
+    user = colleague(request)
     return shown.provisional and user.may(Action.READ_CARD) and waits_for_more(stay)
 
 
@@ -82,7 +82,7 @@ def stay_invoices(request: HttpRequest, iep: str) -> HttpResponse:
         "stay": stay,
         "bill": bill,
         "invoices": invoices,
-        "may_open": request.user.may(Action.SEE_INVOICES),  # type: ignore[union-attr]
+        "may_open": colleague(request).may(Action.SEE_INVOICES),
     }
     if bill is None:
         shown = estimate_of(stay)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from debtors.enums import AssociationStatus
 from debtors.filters import AssociationFilter, DebtorFilter
@@ -102,7 +102,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
         decided = decide_association(
             pk,
             form.status,
-            request.user,  # type: ignore[arg-type]
+            colleague(request),
             version=form.cleaned_data["version"],
             debtor=form.new_debtor,
         )
@@ -173,5 +173,5 @@ def _review(request: HttpRequest, found: DatamatrixAssociation, form: DecisionFo
         "reject": REJECT,
         "choices": [typed] if typed else [],
         "searched": "",
-        "may_decide": request.user.may(Action.VALIDATE_ASSOCIATION),  # type: ignore[union-attr]
+        "may_decide": colleague(request).may(Action.VALIDATE_ASSOCIATION),
     }

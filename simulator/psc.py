@@ -9,9 +9,7 @@ changes what it answers: POST /fault {"name": "…"} (`FAULTS`), DELETE /fault, 
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
-import hmac
 import html
 import json
 import secrets
@@ -19,92 +17,18 @@ import signal
 import ssl
 import threading
 import time
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey
 
-CODE_S: Final = 60
-TOKEN_S: Final = 240
+from simulator.psc_tokens import CODE_S, FAULTS, PROFESSIONALS, TOKEN_S, State, id_token, new_key, subject_of, unpadded
+
+#: What a service may ask for.
+SCOPES: Final = frozenset({"openid", "scope_all"})
 MOST_BODY: Final = 64 * 1024
-#: Invented people, with numbers of the form of an RPPS and its key.
-PROFESSIONALS: Final = {
-    "810000000017": ("Nadia", "FERRAND"),
-    "810000000025": ("Mathieu", "RIVOAL"),
-    "810000000033": ("Inès", "MORVAN"),
-}
-#: What it can be made to do wrong.
-FAULTS: Final = (
-    "discovery_issuer", "discovery_address", "discovery_redirect", "down", "slow", "endless", "not_json", "keys_broken",
-    "wrong_nonce", "no_nonce", "wrong_audience", "two_audiences", "wrong_issuer", "expired", "from_the_future",
-    "other_acr", "stale",
-    "no_auth_time", "alg_none", "alg_hs256", "foreign_key", "other_subject", "no_national_id", "no_id_token", "token_redirect",
-    "no_subject", "access_token_type", "wrong_party", "huge_number", "nul", "deep", "drip",
-)  # fmt: skip
-
-
-@dataclass
-class State:
-    """What is remembered, behind one lock."""
-
-    issuer: str
-    client: str
-    secret: str
-    redirects: tuple[str, ...]
-    key: RSAKey
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    fault: str = ""
-    codes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    access: dict[str, str] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-
-
-def new_key() -> RSAKey:
-    return RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": "RS256"})
-
-
-def subject_of(national_id: str) -> str:
-    return f"f:simulateur:{national_id}"
-
-
-def _part(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def id_token(state: State, demand: dict[str, Any]) -> str:
-    """Signed as it should, but for the fault that is asked."""
-    fault, now = state.fault, int(time.time())
-    claims: dict[str, Any] = {
-        "iss": "https://ailleurs.example" if fault == "wrong_issuer" else state.issuer,
-        "aud": {"wrong_audience": "un-autre-service", "two_audiences": [state.client, "un-autre-service"]}.get(
-            fault, state.client
-        ),
-        "sub": "" if fault == "no_subject" else subject_of(demand["who"]),
-        "iat": now + (3600 if fault == "from_the_future" else 0),
-        "exp": now - 3600 if fault == "expired" else 10**400 if fault == "huge_number" else now + TOKEN_S,
-        "auth_time": now - 3600 if fault == "stale" else now,
-        "nonce": "rejouee" if fault == "wrong_nonce" else demand["nonce"],
-        "acr": "eidas0" if fault == "other_acr" else "eidas1",
-        "typ": "ID",
-        "azp": "un-autre-service" if fault in ("two_audiences", "wrong_party") else state.client,
-        "preferred_username": demand["who"],
-    }
-    for name, gone in (("no_nonce", "nonce"), ("no_auth_time", "auth_time"), ("no_national_id", "preferred_username")):
-        if fault == name:
-            del claims[gone]
-    head = {"alg": "RS256", "kid": state.key.kid, "typ": "at+jwt" if fault == "access_token_type" else "JWT"}
-    if fault in ("alg_none", "alg_hs256"):
-        forged = {"alg": "none"} if fault == "alg_none" else {"alg": "HS256", "kid": state.key.kid}
-        signed = f"{_part(json.dumps(forged).encode())}.{_part(json.dumps(claims).encode())}"
-        # The public key, which everybody has, taken for a secret.
-        known = state.key.as_pem(private=False)
-        return f"{signed}." + ("" if fault == "alg_none" else _part(hmac.digest(known, signed.encode(), "sha256")))
-    key = new_key() if fault == "foreign_key" else state.key
-    return jwt.encode(head | {"kid": state.key.kid}, claims, key)
 
 
 class Provider(ThreadingHTTPServer):
@@ -218,18 +142,7 @@ class Handler(BaseHTTPRequestHandler):
     # ---- the page of the person ----
 
     def _page(self, asked: dict[str, str]) -> None:
-        state = self.state
-        wrong = (
-            asked.get("client_id") != state.client
-            or asked.get("redirect_uri") not in state.redirects
-            or asked.get("response_type") != "code"
-            or "openid" not in asked.get("scope", "").split()
-            or asked.get("code_challenge_method") != "S256"
-            or not asked.get("code_challenge")
-            or not asked.get("state")
-        )
-        if wrong:
-            self._send("<h1>Demande refusée</h1>".encode(), "text/html; charset=utf-8", 400)
+        if self._refused(asked):
             return
         hidden = "".join(
             f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
@@ -246,26 +159,46 @@ class Handler(BaseHTTPRequestHandler):
         )
         self._send(page.encode(), "text/html; charset=utf-8")
 
+    def _refused(self, asked: dict[str, str]) -> bool:
+        """Whether the demand is not one of our service's, which is answered: said on the page as long as nobody knows whom
+        it would be sent to, told to the service otherwise (RFC 6749, 4.1.2.1; RFC 7636, 4.4.1)."""
+        state = self.state
+        if asked.get("client_id") != state.client or asked.get("redirect_uri") not in state.redirects:
+            self._send("<h1>Demande refusée</h1>".encode(), "text/html; charset=utf-8", 400)
+            return True
+        scopes = set(asked.get("scope", "").split())
+        if asked.get("response_type") != "code":
+            error = "unsupported_response_type"
+        elif "openid" not in scopes or not scopes <= SCOPES:
+            error = "invalid_scope"
+        elif asked.get("code_challenge_method") != "S256" or not asked.get("code_challenge") or not asked.get("state"):
+            error = "invalid_request"
+        else:
+            return False
+        self._send_back(asked, error=error)
+        return True
+
+    def _send_back(self, asked: dict[str, str], **said: str) -> None:
+        said |= {"state": asked.get("state", ""), "iss": self.state.issuer}
+        self.send_response(303)
+        self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(said)}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _decided(self, form: dict[str, str]) -> None:
-        state, who = self.state, form.get("who", "")
-        if form.get("redirect_uri") not in state.redirects:
-            self._send(b"", "text/plain", 400)
+        if self._refused(form):
             return
-        said = {"state": form.get("state", ""), "iss": state.issuer}
+        state, who = self.state, form.get("who", "")
         if who in PROFESSIONALS:
             code = secrets.token_urlsafe(24)
             with state.lock:
                 state.codes[code] = {
                     "who": who, "nonce": form.get("nonce", ""), "challenge": form.get("code_challenge", ""),
-                    "redirect": form["redirect_uri"], "until": time.time() + CODE_S,
+                    "redirect": form["redirect_uri"], "until": time.time() + state.code_s,
                 }  # fmt: skip
-            said["code"] = code
+            self._send_back(form, code=code)
         else:
-            said["error"] = "access_denied"
-        self.send_response(303)
-        self.send_header("Location", f"{form['redirect_uri']}?{urlencode(said)}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+            self._send_back(form, error="access_denied")
 
     # ---- tokens ----
 
@@ -273,9 +206,11 @@ class Handler(BaseHTTPRequestHandler):
         state = self.state
         if (form.get("client_id"), form.get("client_secret")) != (state.client, state.secret):
             return {"error": "invalid_client"}, 401
+        if form.get("grant_type") != "authorization_code":
+            return {"error": "unsupported_grant_type"}, 400
         with state.lock:
             demand = state.codes.pop(form.get("code", ""), None)
-        proved = _part(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        proved = unpadded(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         if (
             demand is None
             or demand["until"] < time.time()
@@ -285,11 +220,11 @@ class Handler(BaseHTTPRequestHandler):
             return {"error": "invalid_grant"}, 400
         access = secrets.token_urlsafe(24)
         with state.lock:
-            state.access[access] = demand["who"]
+            state.access[access] = (demand["who"], time.time() + state.token_s)
         answer = {
             "access_token": access,
             "token_type": "Bearer",
-            "expires_in": TOKEN_S,
+            "expires_in": int(state.token_s),
             "id_token": id_token(state, demand),
         }
         if state.fault == "no_id_token":
@@ -297,9 +232,10 @@ class Handler(BaseHTTPRequestHandler):
         return answer, 200
 
     def _userinfo(self) -> tuple[dict[str, Any], int]:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         with self.state.lock:
-            who = self.state.access.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
-        if who is None:
+            who, until = self.state.access.get(token, ("", 0.0))
+        if scheme != "Bearer" or until < time.time():
             return {"error": "invalid_token"}, 401
         first, last = PROFESSIONALS[who]
         other = next(number for number in PROFESSIONALS if number != who)
@@ -366,7 +302,13 @@ def main(arguments: list[str] | None = None) -> int:
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     issuer = f"https://{options.public_host}:{server.server_port}/realms/psc"
     server.state = State(
-        issuer, options.client, options.secret_file.read_text().strip(), tuple(options.redirect), new_key()
+        issuer,
+        options.client,
+        options.secret_file.read_text().strip(),
+        tuple(options.redirect),
+        new_key(),
+        options.code_s,
+        options.token_s,
     )
     control = Provider(("127.0.0.1", options.control_port), Control)
     control.state = server.state
@@ -393,6 +335,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--redirect", action="append", required=True, help="address where it may send back (repeatable)"
     )
+    parser.add_argument("--code-s", type=float, default=CODE_S, help="seconds that a code waits for its service")
+    parser.add_argument("--token-s", type=float, default=TOKEN_S, help="seconds that a token is worth")
     return parser.parse_args(arguments)
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import journal
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from accounts.sight import seen
 from admissions.errors import Refused
@@ -152,7 +152,7 @@ def _kept(entry: Entry, view: str) -> bool:
 
 
 def _may_act(request: HttpRequest) -> bool:
-    return request.user.may(Action.READ_CARD)  # type: ignore[union-attr]
+    return colleague(request).may(Action.READ_CARD)
 
 
 @needs(Action.READ_CARD)
@@ -161,7 +161,7 @@ def patient_informed(request: HttpRequest, iep: str, call_id: int) -> HttpRespon
     """«Patient prévenu»: the refusal asks nothing more."""
     stay = _stay(request, iep)
     call = get_object_or_404(TeleserviceCall, pk=call_id, stay=stay)
-    [line] = mark_handled([call.pk], request.user, asked_for=(Disposition.INFORM_PATIENT,))  # type: ignore[arg-type]
+    [line] = mark_handled([call.pk], colleague(request), asked_for=(Disposition.INFORM_PATIENT,))
     # Said twice, or after the call was made again: the page is told to draw itself anew, which says it.
     if not (line.done or line.late):
         return render(request, "admissions/parts.html#refused", {"refused": Refused(line.message)}, status=422)

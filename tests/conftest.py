@@ -19,6 +19,7 @@ from billing.models import ExchangeFile
 from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
+from tests.processes import database_url, new_database
 from tests.simulator_process import LOOPBACK, SimulatorProcess
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -36,6 +37,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with long tests first: nothing waits for them at the end. The rest stays in its random order."""
     long = {item.path for item in items if any(item.iter_markers("long"))}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """What failed, by name alone, at the very end: where CI is set, pytest's own summary prints whole assertions.
+
+    Around every other: that summary is itself written by a wrapper, once the last of the hooks is done.
+    """
+    yield
+    found = [report for outcome in ("failed", "error") for report in terminalreporter.stats.get(outcome, [])]
+    for name in dict.fromkeys(report.nodeid for report in found):
+        terminalreporter.write_line(f"failed: {name}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,6 +144,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("reference files are not beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def empty_database(transactional_db) -> Iterator[str]:
+    """The address of a new database beside the test's own."""
+    with new_database() as name:
+        yield database_url(name)
 
 
 @pytest.fixture

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 from django.db import connection
+from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +37,19 @@ def database_url(name: str = "") -> str:
     secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
     port = f":{database['PORT']}" if database["PORT"] else ""
     return f"postgres://{user}{secret}@{host}{port}/{name or database['NAME']}"
+
+
+@contextlib.contextmanager
+def new_database() -> Iterator[str]:
+    """The name of an empty database beside the test's own, dropped with the block, whoever is connected to it."""
+    name = f"beside_{secrets.token_hex(4)}"
+    server = database_url("postgres").replace("postgres://", "postgresql://", 1)
+    with psycopg.connect(server, autocommit=True) as administrator:
+        administrator.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            yield name
+        finally:
+            administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 def run_together(script: str, count: int, *, seconds: float = 60, **environment: str) -> list[str]:

@@ -76,13 +76,13 @@ class Psc:
 
 
 @contextmanager
-def psc_process(folder: Path, redirect: str) -> Iterator[Psc]:
-    """Serve until the block ends. `redirect`: where it may send people back."""
+def psc_process(folder: Path, redirect: str, *options: str) -> Iterator[Psc]:
+    """Serve until the block ends. `redirect`: where it may send people back; `options`: of its command line."""
     create_development_pki(folder)
     secret, told = folder / "psc-secret", folder / "psc.json"
     secret.write_text(SECRET)
     command = [sys.executable, "-m", "simulator.psc", "--pki", str(folder), "--port-file", str(told)]
-    command += ["--client", CLIENT, "--secret-file", str(secret), "--redirect", redirect]
+    command += ["--client", CLIENT, "--secret-file", str(secret), "--redirect", redirect, *options]
     with (folder / "psc.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:

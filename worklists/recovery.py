@@ -16,6 +16,7 @@ from accounts.models import JournalSeal, Session
 from admissions.services.downtime import withdraw_everywhere
 from billing.models import NumberSeries
 from billing.restored import hold_lots
+from gap.templatetags.gap_format import counted
 from teleservices.restored import hold_calls
 
 #: Its gaps would be looked for by every seal; no number of it is known outside.
@@ -30,6 +31,13 @@ class Settled:
     invoices: int
     lots: int
     sessions: int
+
+    def __str__(self) -> str:
+        calls = counted(self.calls, "engagement ou annulation,engagements ou annulations")
+        return (
+            f"Retenus jusqu’à «\u00a0manage.py release_restored\u00a0»\u00a0: {calls}, {counted(self.invoices, 'facture')}, "
+            f"{counted(self.lots, 'lot')}. {counted(self.sessions, 'session fermée,sessions fermées')}."
+        )
 
 
 def last_seal() -> tuple[int, str]:

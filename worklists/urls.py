@@ -49,11 +49,18 @@ urlpatterns = [
     path("raccordement/tests/<int:pk>/pv.pdf", views_connection_tests.record, name="connection-record"),
     path("logiciels/", views_programs.programs, name="programs"),
     path("logiciels/<int:pk>/", views_programs.program, name="program"),
-    path("logiciels/<int:pk>/portees/", views_programs.narrow, name="narrow-program"),
-    path("logiciels/<int:pk>/jetons/", views_programs.end_tokens, name="end-program-tokens"),
-    path("logiciels/<int:pk>/arreter/", views_programs.put_out, name="end-program"),
-    path("logiciels/abonnements/<int:pk>/arreter/", views_programs.stop_webhook, name="stop-webhook"),
-    path("logiciels/abonnements/<int:pk>/reprendre/", views_programs.resume_webhook, name="resume-webhook"),
+    path("logiciels/<int:pk>/portees/", views_programs.take_away, {"what": "scopes"}, name="narrow-program"),
+    path("logiciels/<int:pk>/jetons/", views_programs.take_away, {"what": "tokens"}, name="end-program-tokens"),
+    path("logiciels/<int:pk>/arreter/", views_programs.take_away, {"what": "service"}, name="end-program"),
+    path(
+        "logiciels/abonnements/<int:pk>/arreter/", views_programs.turn_webhook, {"which": "stop"}, name="stop-webhook"
+    ),
+    path(
+        "logiciels/abonnements/<int:pk>/reprendre/",
+        views_programs.turn_webhook,
+        {"which": "resume"},
+        name="resume-webhook",
+    ),
     path("perimetre/", views_perimeter.perimeter_screen, name="perimeter"),
     path("perimetre/mode/", views_perimeter.move, name="move-perimeter"),
     path("perimetre/organismes/", views_perimeter.name_amc, name="name-amc"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -13,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from gap.lists import XLSX_ROWS, bounded_count, export
 from worklists import codes as refusals
@@ -29,7 +28,7 @@ def _open_list(request: HttpRequest, slug: str) -> Worklist:
     worklist = all_worklists().get(slug)
     if worklist is None:
         raise Http404
-    if not worklist.open_to(request.user):  # type: ignore[arg-type]
+    if not worklist.open_to(colleague(request)):
         raise PermissionDenied
     return worklist
 
@@ -38,7 +37,7 @@ def _open_list(request: HttpRequest, slug: str) -> Worklist:
 @needs(Action.SEE_WORKLISTS)
 def index(request: HttpRequest) -> HttpResponse:
     """Every list that this person may open, by step of the chain, with its count."""
-    user: Any = request.user
+    user = colleague(request)
     found = counters(worklists_of(user), user)
     steps = [
         {"label": Step(step).label, "counters": list(group)}
@@ -52,7 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_WORKLISTS)
 def codes(request: HttpRequest) -> HttpResponse:
     """Refusals by family, code and operation; and the share of dossiers that needed nobody."""
-    user: Any = request.user
+    user = colleague(request)
     here = user.sight(Action.SEE_WORKLISTS)
     blocks = refusals.blocks(here, user)
     context = {
@@ -69,7 +68,7 @@ def codes(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_WORKLISTS)
 def worklist(request: HttpRequest, slug: str) -> HttpResponse:
     """One list. HTMX gets its lines alone: the same template, the same context."""
-    user: Any = request.user
+    user = colleague(request)
     part = "#part" if request.htmx and not request.htmx.boosted else ""  # type: ignore[attr-defined]
     context = list_context(_open_list(request, slug), request.GET, user, whole=not part)
     return render(request, f"worklists/list.html{part}", context)
@@ -87,14 +86,14 @@ def act(request: HttpRequest, slug: str) -> HttpResponse:
     deed = find_deed(found, request.POST.get("deed", ""))
     if deed is None:
         raise Http404
-    if not request.user.may(deed.action):  # type: ignore[union-attr]
+    if not colleague(request).may(deed.action):
         raise PermissionDenied
     ids = [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 19]
-    outcomes = perform(found, deed, ids, request.user, request.POST)  # type: ignore[arg-type]
+    outcomes = perform(found, deed, ids, colleague(request), request.POST)
     if not request.htmx:  # type: ignore[attr-defined]
         _tell(request, deed, outcomes)
         return redirect(back)
-    user: Any = request.user
+    user = colleague(request)
     context = list_context(found, query, user, outcomes, deed, whole=False)
     # The links of the fragment are those of the list's own address.
     request.GET = query  # type: ignore[assignment]
@@ -119,7 +118,7 @@ def export_list(request: HttpRequest, slug: str, kind: str) -> HttpResponseBase:
     if kind not in ("csv", "xlsx"):
         raise Http404
     found = _open_list(request, slug)
-    user: Any = request.user
+    user = colleague(request)
     asked = ListFilter.read(found, request.GET)
     rows = filtered(found, asked, user)
     if kind == "xlsx" and bounded_count(rows, XLSX_ROWS) > XLSX_ROWS:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.errors import Conflict, Refused
 from gap.lists import page_number, page_of
@@ -31,7 +29,7 @@ _DONE = {
 
 
 def _anomaly(request: HttpRequest, pk: int) -> Anomaly:
-    user: Any = request.user
+    user = colleague(request)
     found: QuerySet[Anomaly] = Anomaly.objects.select_related("debtor__operator", "establishment")
     return get_object_or_404(found, pk=pk, establishment=user.establishment_id)
 
@@ -46,7 +44,7 @@ def anomaly(request: HttpRequest, pk: int) -> HttpResponse:
     form = AnomalyForm(request.POST)
     if not form.is_valid():
         return _page(request, found, form, status=422)
-    user: Any = request.user
+    user = colleague(request)
     try:
         done = form.carry_out(pk, user)
     except Refused as refusal:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from gap.lists import page_number, page_of
@@ -39,7 +37,7 @@ def _page(
     authority_form: AuthorityForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     kept = SoftwareCertificate.objects.defer("private_key", "certificate", "chain").select_related(
         "imported_by", "changed_by"
     )
@@ -69,7 +67,7 @@ def import_certificate(request: HttpRequest) -> HttpResponse:
     form = CertificateForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, form=form, status=422)
-    user: Any = request.user
+    user = colleague(request)
     use = CertificateUse(form.cleaned_data["use"])
     files = (form.content("file"), form.content("key_file"))
     try:
@@ -85,7 +83,7 @@ def import_certificate(request: HttpRequest) -> HttpResponse:
 @require_POST
 def put_in_force(request: HttpRequest, pk: int) -> HttpResponse:
     """From now on, we present ourselves by this one."""
-    user: Any = request.user
+    user = colleague(request)
     try:
         chosen = certificates.put_in_force(pk, user)
     except Refused as refusal:
@@ -103,7 +101,7 @@ def put_in_force(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """It will not serve."""
-    user: Any = request.user
+    user = colleague(request)
     try:
         withdrawn = certificates.withdraw(pk, user)
     except Refused as refusal:
@@ -120,7 +118,7 @@ def trust(request: HttpRequest) -> HttpResponse:
     form = AuthorityForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, authority_form=form, status=422)
-    user: Any = request.user
+    user = colleague(request)
     try:
         added = certificates.trust(form.content("file"), user)
     except Refused as refusal:
@@ -138,7 +136,7 @@ def trust(request: HttpRequest) -> HttpResponse:
 @require_POST
 def distrust(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept no more what this authority issues."""
-    user: Any = request.user
+    user = colleague(request)
     try:
         gone = certificates.distrust(pk, user)
     except Refused as refusal:

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from admissions.errors import Conflict, Refused
 from gap.lists import export
@@ -29,8 +29,8 @@ LAST_TESTS = 10
 @needs(Action.SEE_TECHNICAL)
 def plan(request: HttpRequest) -> HttpResponse:
     """See the plan, or (POST, a référent) write it whole. The second of two people is told, and overwrites nothing."""
-    user: Any = request.user
-    found = connection.plan_of(user.establishment)
+    user, here = colleague(request), workplace(request)
+    found = connection.plan_of(here)
     if request.method != "POST":
         return _page(request, found, ConnectionForm.of(found))
     if not user.may(Action.CHANGE_RULES):
@@ -40,7 +40,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         return _page(request, found, form, status=422)
     try:
         connection.save(
-            user.establishment,
+            here,
             user,
             status=PlanStatus(form.cleaned_data["status"]),
             dates=form.dates(),
@@ -55,8 +55,7 @@ def plan(request: HttpRequest) -> HttpResponse:
 
 def plan_page(request: HttpRequest, *, test_form: ConnectionTestForm, status: int) -> HttpResponse:
     """The plan as it stands, beside a test that could not be started."""
-    user: Any = request.user
-    found = connection.plan_of(user.establishment)
+    found = connection.plan_of(workplace(request))
     return _page(request, found, ConnectionForm.of(found), status, test_form=test_form)
 
 
@@ -68,8 +67,8 @@ def _page(
     *,
     test_form: ConnectionTestForm | None = None,
 ) -> HttpResponse:
-    user: Any = request.user
-    last = list(connection_test.tests_of(user.establishment_id)[: LAST_TESTS + 1])
+    user, here = colleague(request), workplace(request)
+    last = list(connection_test.tests_of(here.pk)[: LAST_TESTS + 1])
     dates = connection.dates_of(found)
     phases = [
         {
@@ -94,7 +93,7 @@ def _page(
         "done": sum(one.done_on is not None for one in dates.values()),
         "total": len(milestones()),
         "late": sum(one.late for one in dates.values()),
-        "first_call": connection.first_real_call(user.establishment),
+        "first_call": connection.first_real_call(here),
         "may_change": user.may(Action.CHANGE_RULES),
         "may_test": user.may(Action.TEST_CONNECTION),
         "test_form": test_form or ConnectionTestForm.blank(),
@@ -110,6 +109,5 @@ def export_plan(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The hospital's line of the ANS's table, in a file."""
     if kind not in ("csv", "xlsx"):
         raise Http404
-    user: Any = request.user
-    row = connection.ans_row(connection.plan_of(user.establishment))
+    row = connection.ans_row(connection.plan_of(workplace(request)))
     return export(connection.HEADERS, [row], "planning-deploiement-roc", kind)

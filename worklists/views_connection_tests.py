@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from admissions.errors import Refused
 from gap.lists import page_number, page_of
@@ -39,22 +39,21 @@ _ICONS = {
 
 
 def _tests(request: HttpRequest) -> QuerySet[ConnectionTest]:
-    user: Any = request.user
-    return connection_test.tests_of(user.establishment_id or 0)
+    return connection_test.tests_of(workplace(request).pk)
 
 
 @needs(Action.TEST_CONNECTION)
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     """Begin a test and go and look at it. What cannot be tested is said beside what was typed."""
-    user: Any = request.user
+    user = colleague(request)
     form = ConnectionTestForm(request.POST)
     if not form.is_valid():
         return plan_page(request, test_form=form, status=422)
     said = form.cleaned_data
     try:
         test, begun = connection_test.start(
-            user.establishment, user, said["iep"], amc_number=said["amc_number"], request_key=form.request_key
+            workplace(request), user, said["iep"], amc_number=said["amc_number"], request_key=form.request_key
         )
     except Refused as refusal:
         form.refuse(refusal)
@@ -90,7 +89,7 @@ def test_screen(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _live(request: HttpRequest, test: ConnectionTest, steps: list[Step], now: datetime) -> dict[str, Any]:
-    user: Any = request.user
+    user = colleague(request)
     every = _pace(test, steps, now)
     mark = hashlib.sha256(repr((test.state, every, steps)).encode()).hexdigest()[:16]
     address = reverse("worklists:connection-test", args=[test.pk])
@@ -128,7 +127,7 @@ def _pace(test: ConnectionTest, steps: list[Step], now: datetime) -> int | None:
 @require_POST
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     """Give it up. Its calls stay as they are: what may have been received is settled by the same message."""
-    user: Any = request.user
+    user = colleague(request)
     test = get_object_or_404(_tests(request), pk=pk)
     if connection_test.stop(test, user):
         messages.success(request, "Test arrêté. Ses appels restent comme ils sont.")

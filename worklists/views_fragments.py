@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from accounts.sight import seen
 from admissions.models import Coverage
@@ -30,7 +30,7 @@ SHOWN_STAYS = 8
 def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
     """How the calls of one debtor went over 30 days: figures only, no patient."""
     debtor = get_object_or_404(Debtor, pk=pk)
-    user: Any = request.user
+    user = colleague(request)
     mine = TeleserviceCall.objects.filter(debtor=debtor, stay__establishment=user.establishment_id or 0)
     recent = list(
         mine.filter(planned_at__gte=timezone.now() - RECENT)
@@ -59,7 +59,7 @@ def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
 def association_stays(request: HttpRequest, pk: int) -> HttpResponse:
     """What became of the stays that used one association: by IEP, without the patient."""
     association = get_object_or_404(DatamatrixAssociation, pk=pk)
-    user: Any = request.user
+    user = colleague(request)
     sight = user.sight(Action.SEE_DOSSIER)
     coverages = list(
         Coverage.objects.filter(seen(sight, "patient__stays__"), association=association)

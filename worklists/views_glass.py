@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from accounts.models import JournalEntry
 from admissions.enums import Verdict
@@ -53,7 +51,7 @@ def openings(request: HttpRequest) -> HttpResponse:
 def review_opening(request: HttpRequest, pk: int) -> HttpResponse:
     """What is thought of one opening."""
     broken = get_object_or_404(_of_establishment(request), pk=pk)
-    user: Any = request.user
+    user = colleague(request)
     try:
         glass.review(broken.pk, user, request.POST.get("verdict", ""), request.POST.get("remark", ""))
     except Refused as refused:
@@ -65,10 +63,7 @@ def review_opening(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _of_establishment(request: HttpRequest) -> QuerySet[BrokenGlass]:
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    return BrokenGlass.objects.filter(establishment=user.establishment).order_by("-at", "-pk")
+    return BrokenGlass.objects.filter(establishment=workplace(request)).order_by("-at", "-pk")
 
 
 def _looks() -> Subquery:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action, Role
 from accounts.models import User
 from gap.instances import light
@@ -29,7 +29,7 @@ FIRST_LINES = 8
 @needs(Action.SEE_HOME)
 def home(request: HttpRequest) -> HttpResponse:
     """The home page of this person's roles. A role without work is told so, and since when."""
-    user: Any = request.user
+    user = colleague(request)
     if not (lists := worklists_for_home(user)) and user.may(Action.SEE_JOURNAL):
         return redirect("worklists:journal")
     found = counters(lists, user)
@@ -68,7 +68,7 @@ def _extract(worklist: Worklist, user: User) -> dict[str, Any]:
 @needs(Action.SEE_HOME)
 def system_panel(request: HttpRequest) -> HttpResponse:
     """« Le système s’en occupe », renewed in place."""
-    user: Any = request.user
+    user = colleague(request)
     return render(request, "worklists/home.html#system", _system(user))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import needs, workplace
 from accounts.enums import Action, JournalKind
 from admissions.querysets import patients_of
 from admissions.services import glass
@@ -24,12 +22,10 @@ PAGE = 50
 @needs(Action.SEE_JOURNAL)
 def journal(request: HttpRequest) -> HttpResponse:
     """Entries of the establishment, the last first, as the address asks."""
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
+    here = workplace(request)
     form = JournalForm(request.GET)
     asked = form.asked()
-    found = entries_of(user.establishment, asked)
+    found = entries_of(here, asked)
     page = page_of(found, page_number(request.GET.get("page")), size=PAGE, counted=found)
     query = request.GET.copy()
     query.pop("page", None)
@@ -40,8 +36,8 @@ def journal(request: HttpRequest) -> HttpResponse:
         "page": page,
         "lines": lines_of(page.object_list),
         "query": query.urlencode(),
-        "openings": glass.to_review(user.establishment.pk),
-        "person": patients_of(user.establishment).filter(ipp=asked.ipp).first() if asked.ipp else None,
+        "openings": glass.to_review(here.pk),
+        "person": patients_of(here).filter(ipp=asked.ipp).first() if asked.ipp else None,
     }
     return render(request, "worklists/journal.html", context, status=200 if form.is_valid() else 422)
 
@@ -50,13 +46,11 @@ def journal(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_JOURNAL)
 def accesses(request: HttpRequest, ipp: str) -> HttpResponse:
     """Who saw and changed the dossier of one person: the document that they may ask for."""
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    person = get_object_or_404(patients_of(user.establishment), ipp=ipp)
-    rows = list(accesses_of(person, user.establishment)[: access_list.MOST + 1])
+    here = workplace(request)
+    person = get_object_or_404(patients_of(here), ipp=ipp)
+    rows = list(accesses_of(person, here)[: access_list.MOST + 1])
     response = HttpResponse(
-        access_list.pdf(person, user.establishment, lines_of(rows[: access_list.MOST]), len(rows) > access_list.MOST),
+        access_list.pdf(person, here, lines_of(rows[: access_list.MOST]), len(rows) > access_list.MOST),
         content_type="application/pdf",
     )
     response["Content-Disposition"] = f'attachment; filename="acces-{person.ipp}.pdf"'

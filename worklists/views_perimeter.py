@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from admissions.enums import Domain
 from admissions.errors import Refused
@@ -36,7 +34,7 @@ def _page(
     circle_form: CircleForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     here = user.establishment_id or 0
     current = {row.domain: row for row in in_force(Perimeter).filter(establishment=here).select_related("changed_by")}
     planned = Perimeter.objects.filter(establishment=here, valid_until__isnull=True).exclude(
@@ -71,12 +69,12 @@ def _page(
 def move(request: HttpRequest) -> HttpResponse:
     """Decide, after having seen what it does."""
     form = PerimeterForm(request.POST)
-    user: Any = request.user
+    user = colleague(request)
     if form.is_valid():
         said = form.cleaned_data
         try:
             moved = perimeter.move(
-                user.establishment, Domain(said["domain"]), PerimeterMode(said["mode"]), user, said["since"]
+                workplace(request), Domain(said["domain"]), PerimeterMode(said["mode"]), user, said["since"]
             )
         except Refused as refusal:
             form.refuse(refusal)
@@ -95,10 +93,10 @@ def move(request: HttpRequest) -> HttpResponse:
 def name_amc(request: HttpRequest) -> HttpResponse:
     """One more AMC in a circle."""
     form = CircleForm(request.POST)
-    user: Any = request.user
+    user = colleague(request)
     if not form.is_valid():
         return _page(request, circle_form=form, status=422)
-    named = perimeter.name_amc(user.establishment, form.debtor(), Circle(form.cleaned_data["circle"]), user)
+    named = perimeter.name_amc(workplace(request), form.debtor(), Circle(form.cleaned_data["circle"]), user)
     messages.success(request, f"{named.debtor.name} : {named.get_circle_display()}. Les séjours ouverts suivent seuls.")
     return redirect("worklists:perimeter")
 
@@ -107,8 +105,7 @@ def name_amc(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove_amc(request: HttpRequest, pk: int) -> HttpResponse:
     """It is in no circle any more."""
-    user: Any = request.user
-    if perimeter.remove_amc(user.establishment, pk):
+    if perimeter.remove_amc(workplace(request), pk):
         messages.success(request, "Organisme retiré. Les séjours ouverts suivent seuls.")
     else:
         messages.info(request, "Cet organisme n’était plus dans un cercle.")

@@ -6,22 +6,23 @@ Seen, narrowed and ended here; never made nor given anything (`accounts.programs
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
 from django.db.models import Count, Max, Min, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import programs as services
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.administration import RefusedError
 from accounts.enums import Action, JournalKind, Scope
 from accounts.forms_people import ReasonForm
 from accounts.journal import done
-from accounts.models import ApiClient, ApiToken, Establishment
+from accounts.models import ApiClient, ApiToken, User
 from gap.lists import page_number, page_of
 from teleservices.models import Webhook, WebhookMessage
 from teleservices.webhooks import managing
@@ -29,15 +30,8 @@ from teleservices.webhooks import managing
 _SOON_DAYS: Final = 30
 
 
-def _here(request: HttpRequest) -> Establishment:
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    return user.establishment  # type: ignore[no-any-return]
-
-
 def _mine(request: HttpRequest) -> QuerySet[ApiClient]:
-    return services.programs_of(_here(request))
+    return services.programs_of(workplace(request))
 
 
 @needs(Action.MANAGE_PROGRAMS)
@@ -95,84 +89,77 @@ def _page(request: HttpRequest, client: ApiClient, form: ReasonForm | None = Non
     return render(request, "worklists/program.html", context, status=422 if form else 200)
 
 
-def _with_reason(request: HttpRequest, pk: int, act: Callable[[ApiClient, str], str]) -> HttpResponse:
-    """Do it with the reason that was typed, and come back to the program with what happened or why not."""
+def _put_out(by: User, client: ApiClient, _posted: QueryDict, reason: str) -> str:
+    services.put_out(by, client, reason)
+    return "Logiciel hors service. Ses secrets et ses jetons sont finis\u00a0; ce qu’il a fait reste à son nom."
+
+
+def _end_tokens(by: User, client: ApiClient, _posted: QueryDict, reason: str) -> str:
+    services.end_tokens(by, client, reason)
+    return "Jetons finis. Le logiciel doit se prouver de nouveau."
+
+
+def _narrow(by: User, client: ApiClient, posted: QueryDict, reason: str) -> str:
+    """The scopes that stay ticked are left."""
+    taken = services.narrow(by, client, set(posted.getlist("scope")), reason)
+    return f"Retiré\u00a0: {', '.join(Scope(scope).label for scope in taken)}. C’est déjà vrai de ses jetons."
+
+
+# By the word that `urls` gives. Each returns what is then said, or raises RefusedError.
+_TAKEN: Final[dict[str, Callable[[User, ApiClient, QueryDict, str], str]]] = {
+    "scopes": _narrow,
+    "tokens": _end_tokens,
+    "service": _put_out,
+}
+
+
+@needs(Action.MANAGE_PROGRAMS)
+@require_POST
+def take_away(request: HttpRequest, pk: int, what: str) -> HttpResponse:
+    """Do it with the reason that was typed, and come back to the program with what happened or why not.
+
+    `what`: a key of the table above.
+    """
+    user = colleague(request)
     client = get_object_or_404(_mine(request), pk=pk)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _page(request, client, form)
     try:
-        messages.success(request, act(client, str(form.cleaned_data["reason"])))
+        messages.success(request, _TAKEN[what](user, client, request.POST, str(form.cleaned_data["reason"])))
     except RefusedError as refused:
         messages.error(request, refused.message)
     return redirect("worklists:program", pk=client.pk)
 
 
-@needs(Action.MANAGE_PROGRAMS)
-@require_POST
-def put_out(request: HttpRequest, pk: int) -> HttpResponse:
-    """It connects no more."""
-    user: Any = request.user
+@dataclass(frozen=True)
+class _Turn:
+    """A subscription stopped or started again: what does it, its word in the journal, what is then said."""
 
-    def act(client: ApiClient, reason: str) -> str:
-        services.put_out(user, client, reason)
-        return "Logiciel hors service. Ses secrets et ses jetons sont finis\u00a0; ce qu’il a fait reste à son nom."
-
-    return _with_reason(request, pk, act)
+    do: Callable[[Webhook], object]
+    journaled: str
+    said: str
 
 
-@needs(Action.MANAGE_PROGRAMS)
-@require_POST
-def end_tokens(request: HttpRequest, pk: int) -> HttpResponse:
-    """What it was given so far opens nothing more."""
-    user: Any = request.user
-
-    def act(client: ApiClient, reason: str) -> str:
-        services.end_tokens(user, client, reason)
-        return "Jetons finis. Le logiciel doit se prouver de nouveau."
-
-    return _with_reason(request, pk, act)
+_TURNS: Final = {
+    "stop": _Turn(
+        managing.stop,
+        "abonnement arrêté",
+        "Abonnement arrêté. Ce qui arrive d’ici sa reprise ne sera pas dit à cette adresse.",
+    ),
+    "resume": _Turn(managing.resume, "abonnement repris", "Abonnement repris. Ce qui attendait repart."),
+}
 
 
 @needs(Action.MANAGE_PROGRAMS)
 @require_POST
-def narrow(request: HttpRequest, pk: int) -> HttpResponse:
-    """The scopes that stay ticked are left."""
-    user: Any = request.user
-    left = set(request.POST.getlist("scope"))
-
-    def act(client: ApiClient, reason: str) -> str:
-        taken = services.narrow(user, client, left, reason)
-        return f"Retiré\u00a0: {', '.join(Scope(scope).label for scope in taken)}. C’est déjà vrai de ses jetons."
-
-    return _with_reason(request, pk, act)
-
-
-def _webhook(request: HttpRequest, pk: int) -> Webhook:
-    return get_object_or_404(Webhook.objects.select_related("client"), pk=pk, client__establishment=_here(request))
-
-
-@needs(Action.MANAGE_PROGRAMS)
-@require_POST
-def stop_webhook(request: HttpRequest, pk: int) -> HttpResponse:
-    """Nothing more leaves for this address."""
-    webhook = _webhook(request, pk)
-    managing.stop(webhook)
-    _told(webhook, "abonnement arrêté")
-    messages.success(request, "Abonnement arrêté. Ce qui arrive d’ici sa reprise ne sera pas dit à cette adresse.")
+def turn_webhook(request: HttpRequest, pk: int, which: str) -> HttpResponse:
+    """Nothing more leaves for this address, or what waits leaves again from now. `which`: a key of the table above."""
+    turn = _TURNS[which]
+    webhook = get_object_or_404(
+        Webhook.objects.select_related("client"), pk=pk, client__establishment=workplace(request)
+    )
+    turn.do(webhook)
+    done(JournalKind.ADMIN, turn.journaled, object_type="teleservices_webhook", object_id=webhook.pk)
+    messages.success(request, turn.said)
     return redirect("worklists:program", pk=webhook.client_id)
-
-
-@needs(Action.MANAGE_PROGRAMS)
-@require_POST
-def resume_webhook(request: HttpRequest, pk: int) -> HttpResponse:
-    """What waits leaves again, from now."""
-    webhook = _webhook(request, pk)
-    managing.resume(webhook)
-    _told(webhook, "abonnement repris")
-    messages.success(request, "Abonnement repris. Ce qui attendait repart.")
-    return redirect("worklists:program", pk=webhook.client_id)
-
-
-def _told(webhook: Webhook, action: str) -> None:
-    done(JournalKind.ADMIN, action, object_type="teleservices_webhook", object_id=webhook.pk)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from gap.moments import read_date
@@ -42,7 +41,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     day = _day(request)
-    user: Any = request.user
+    user = colleague(request)
     context = {
         "day": day,
         "is_today": day == timezone.localdate(),
@@ -62,7 +61,7 @@ def _page(
 def change_limit(request: HttpRequest) -> HttpResponse:
     """A delay or a cap."""
     form = LimitRuleForm(request.POST, prefix="limite")
-    user: Any = request.user
+    user = colleague(request)
     if form.is_valid():
         said = form.cleaned_data
         try:
@@ -82,7 +81,7 @@ def change_limit(request: HttpRequest) -> HttpResponse:
 def change_retry(request: HttpRequest) -> HttpResponse:
     """When a failed call is made again."""
     form = RetryRuleForm(request.POST, prefix="essai")
-    user: Any = request.user
+    user = colleague(request)
     if form.is_valid():
         said = dict(form.cleaned_data)
         try:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.access import needs
+from accounts.access import needs, workplace
 from accounts.enums import Action
 from worklists import security
 
@@ -17,9 +15,7 @@ from worklists import security
 @require_safe
 def report(request: HttpRequest) -> HttpResponse:
     """The worst first."""
-    user: Any = request.user
-    if user.establishment is None:
-        raise Http404
-    lines = security.lines(user.establishment)
+    here = workplace(request)
+    lines = security.lines(here)
     wrong = sum(line.tone != "ok" for line in lines)
     return render(request, "worklists/security.html", {"lines": lines, "wrong": wrong})

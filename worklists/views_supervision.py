@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from teleservices import health, maintenance
 from worklists import supervision
@@ -26,7 +24,7 @@ def screen(request: HttpRequest) -> HttpResponse:
 def _page(
     request: HttpRequest, form: MaintenanceForm, status: int = 200, limit_form: LimitForm | None = None
 ) -> HttpResponse:
-    user: Any = request.user
+    user = colleague(request)
     establishment = user.establishment_id or 0
     counted = supervision.days(establishment)
     answering, count = supervision.answering(establishment)
@@ -54,7 +52,7 @@ def change_limit(request: HttpRequest) -> HttpResponse:
     form = LimitForm(request.POST, prefix="limit")
     if not form.is_valid():
         return _page(request, MaintenanceForm(), status=422, limit_form=form)
-    user: Any = request.user
+    user = colleague(request)
     given = dict(form.cleaned_data)
     rule = maintenance.limit(user, given.pop("amc_number"), **given)
     messages.success(request, f"Limite notée : {rule.in_flight} appels à la fois, dès le prochain appel.")
@@ -68,7 +66,7 @@ def announce(request: HttpRequest) -> HttpResponse:
     form = MaintenanceForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    user: Any = request.user
+    user = colleague(request)
     window = maintenance.announce(form.window(), user)
     messages.success(request, f"Maintenance notée : rien ne part jusqu’au {window.ends_at:%d/%m à %H:%M}.")
     return redirect("worklists:supervision")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import needs
+from accounts.access import needs, workplace
 from accounts.enums import Action
 from admissions.enums import CoverageKind, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
@@ -43,12 +43,12 @@ def new_stay(request: HttpRequest, ipp: str) -> HttpResponse:
     key = creation_key(request)
     status = 200
     if request.method == "POST":
-        form = PlanForm(request.POST, establishment=request.user.establishment)  # type: ignore[union-attr,arg-type]
+        form = PlanForm(request.POST, establishment=workplace(request))
         if form.is_valid():
             try:
                 stay = stays.preadmit(
                     person,
-                    request.user.establishment,  # type: ignore[union-attr,arg-type]
+                    workplace(request),
                     _plan(form),
                     actor(request),
                     creation_key=key,
@@ -62,7 +62,7 @@ def new_stay(request: HttpRequest, ipp: str) -> HttpResponse:
     else:
         form = PlanForm(
             initial={"start_at": _first_hour(walk_in)},
-            establishment=request.user.establishment,  # type: ignore[union-attr,arg-type]
+            establishment=workplace(request),
         )
     context = {
         "patient": person,

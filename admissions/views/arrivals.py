@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import journal
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.arrivals import VIEWS, ArrivalRow, arrivals_of, hours
 from admissions.views.common import draw
@@ -81,7 +81,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "late": sum(row.late_minutes > 0 for row in rows),
         "hours": hours(rows, timezone.localtime() if day == today else None),
         "current": _current(list(page.object_list)),
-        "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
+        "may_admit": colleague(request).may(Action.ADMIT),
         "embedded": False,
     }
 

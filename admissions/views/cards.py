@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.enums import CoverageKind, StayStatus
 from admissions.errors import Refused
@@ -153,14 +153,14 @@ def _numbered(request: HttpRequest) -> str:
         return _door(request, stay)
     if person := own_patients(request).filter(ipp=number).first():
         return reverse("admissions:patient", args=[person.ipp])
-    if request.user.may(Action.ADMIT) and own_sheets(request).filter(iep=number).exists():  # type: ignore[union-attr]
+    if colleague(request).may(Action.ADMIT) and own_sheets(request).filter(iep=number).exists():
         return reverse("admissions:sheet", args=[number])
     return ""
 
 
 def _door(request: HttpRequest, stay: Stay) -> str:
     """Where the person at the desk goes on with this stay."""
-    waits = stay.status == StayStatus.PREADMITTED and request.user.may(Action.ADMIT)  # type: ignore[union-attr]
+    waits = stay.status == StayStatus.PREADMITTED and colleague(request).may(Action.ADMIT)
     return reverse("admissions:admission" if waits else "admissions:stay", args=[stay.iep])
 
 
@@ -214,8 +214,8 @@ def coverage_part(request: HttpRequest, iep: str, part: str) -> HttpResponse:
         "coverages": covered,
         "amo": [view for view in covered if view.kind == CoverageKind.AMO],
         "amc": [view for view in covered if view.kind == CoverageKind.AMC],
-        "may_act": request.user.may(Action.READ_CARD),  # type: ignore[union-attr]
-        "may_ask": request.user.may(Action.ASK_AGAIN),  # type: ignore[union-attr]
+        "may_act": colleague(request).may(Action.READ_CARD),
+        "may_ask": colleague(request).may(Action.ASK_AGAIN),
     }
     return draw(request, f"admissions/parts.html#{part}", context)
 

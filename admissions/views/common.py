@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from accounts import journal
+from accounts.access import colleague, workplace
 from accounts.sight import seen
 from admissions.events import Actor
 from admissions.models import Patient, ReservedNumber, Stay
@@ -21,7 +22,7 @@ ACTED = "gap:acted"
 
 
 def actor(request: HttpRequest) -> Actor:
-    return Actor(user=request.user)  # type: ignore[arg-type]
+    return Actor(user=colleague(request))
 
 
 def own_stays(request: HttpRequest) -> QuerySet[Stay]:
@@ -32,12 +33,12 @@ def own_stays(request: HttpRequest) -> QuerySet[Stay]:
 
 def own_patients(request: HttpRequest) -> QuerySet[Patient]:
     """The identities of this person's hospital."""
-    return patients_of(request.user.establishment)  # type: ignore[union-attr]
+    return patients_of(workplace(request))
 
 
 def own_sheets(request: HttpRequest) -> QuerySet[ReservedNumber]:
     """The sheets of this person's hospital: no service's yet, and nobody's name."""
-    return ReservedNumber.objects.filter(establishment=request.user.establishment)  # type: ignore[union-attr,misc]
+    return ReservedNumber.objects.filter(establishment=workplace(request))
 
 
 def stay_or_404(request: HttpRequest, iep: str) -> Stay:

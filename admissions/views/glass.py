@@ -12,9 +12,8 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
-from accounts.models import User
 from admissions.enums import Protection
 from admissions.errors import Refused
 from admissions.forms_glass import GlassForm
@@ -30,7 +29,7 @@ log = structlog.get_logger(__name__)
 def open_protected(request: HttpRequest, ipp: str) -> HttpResponse:
     """Why one opens it, then the page that was asked for. Nothing of the person is shown before."""
     patient: Patient = get_object_or_404(own_patients(request), ipp=ipp)
-    user: User = request.user  # type: ignore[assignment]
+    user = colleague(request)
     after = _after(request, ipp)
     if not patient.protection or glass.opened(user.pk, patient.pk):
         return redirect(after)

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.enums import Protection, Sex
 from admissions.errors import Conflict, Refused
@@ -52,9 +52,9 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
         "stays": [stay_row(stay) for stay in own_stays(request).filter(patient=person)[:STAYS_SHOWN]],
         "coverages": [coverage_view(item, next(iter(item.rights.all()), None)) for item in coverages],
         "cards": Card.objects.filter(patient=person).select_related("read_by")[:20],
-        "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
-        "may_edit": request.user.may(Action.EDIT_PATIENT),  # type: ignore[union-attr]
-        "may_protect": request.user.may(Action.PROTECT_DOSSIER),  # type: ignore[union-attr]
+        "may_admit": colleague(request).may(Action.ADMIT),
+        "may_edit": colleague(request).may(Action.EDIT_PATIENT),
+        "may_protect": colleague(request).may(Action.PROTECT_DOSSIER),
         "protections": Protection.choices,
         "checkable": person.identity_status in ("PROV", "RECUP"),
     }

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from accounts.models import User
 from admissions.models import Stay
@@ -40,7 +40,7 @@ def mark(stay: Stay, user: User) -> list[str]:
 def presence(request: HttpRequest, iep: str) -> HttpResponse:
     """The beat of an open page. POST, since it writes, if only in the cache."""
     stay = stay_or_404(request, iep)
-    others = mark(stay, request.user)  # type: ignore[arg-type]
+    others = mark(stay, colleague(request))
     if sorted(request.POST.getlist("seen")) == others:
         return HttpResponse(status=204)
     return draw(request, "admissions/parts.html#presence", {"stay": stay, "others": others})

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import journal
-from accounts.access import needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from admissions.enums import StayKind, VoidReason
 from admissions.errors import Refused
@@ -62,7 +62,7 @@ def _drawn(
         "printed": printed,
         "old": printed is None or timezone.now() - printed > downtime.SILENCE,
         "in_kit": own_sheets(request).filter(withdrawn_at=None).count(),
-        "may_close": request.user.may(Action.CLOSE_DOWNTIME),  # type: ignore[union-attr]
+        "may_close": colleague(request).may(Action.CLOSE_DOWNTIME),
         "refused": refused,
         "form": form,
     }
@@ -105,7 +105,7 @@ def find(request: HttpRequest) -> HttpResponse:
 @require_POST
 def outage(request: HttpRequest) -> HttpResponse:
     """Sheets of the last kit are in people's hands: they leave the kits."""
-    downtime.declare_outage(request.user.establishment)  # type: ignore[union-attr,arg-type]
+    downtime.declare_outage(workplace(request))
     messages.success(request, "Ces feuilles ne seront plus imprimées. Le prochain kit en aura d’autres.")
     return redirect("admissions:reentry")
 
@@ -168,7 +168,7 @@ def sheet(request: HttpRequest, iep: str) -> HttpResponse:
 
 
 def _entry_form(request: HttpRequest, *args: Any) -> SheetEntryForm:
-    return SheetEntryForm(*args, establishment=request.user.establishment)  # type: ignore[union-attr,arg-type]
+    return SheetEntryForm(*args, establishment=workplace(request))
 
 
 def _who(request: HttpRequest, number: str, known: KnownForm, identity: Any) -> Patient | Traits | None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts import journal
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.enums import StayStatus
 from admissions.models import Patient, Stay
@@ -64,7 +64,7 @@ def _context(request: HttpRequest, asked: str) -> dict[str, object]:
         "found": _found(request, patients[:SHOWN]),
         "more": len(patients) > SHOWN,
         "shown": SHOWN,
-        "may_admit": request.user.may(Action.ADMIT),  # type: ignore[union-attr]
+        "may_admit": colleague(request).may(Action.ADMIT),
     }
 
 

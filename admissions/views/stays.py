@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import needs
+from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.enums import EXTERNAL_KINDS, DischargeMode, RequestCode, StayStatus
 from admissions.errors import Conflict, Refused
@@ -151,7 +151,7 @@ ACTIONS: Final = {
 
 def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None = None) -> dict[str, Any]:
     """All that the page of a stay shows by itself; calls and money are live parts of the floors above, by address."""
-    may_admit = request.user.may(Action.ADMIT)  # type: ignore[union-attr]
+    may_admit = colleague(request).may(Action.ADMIT)
     offered = [action for action in ACTIONS.values() if may_admit and action.allowed(stay)]
     view = request.GET.get("voir", VIEWS[0])
     movements = list(stay.movements.select_related("unit"))
@@ -167,12 +167,12 @@ def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None 
         "actions": offered,
         "opened": opened,
         "voir": view if view in VIEWS else VIEWS[0],
-        "scan_url": stay_scan_url(stay) if request.user.may(Action.READ_CARD) else "",  # type: ignore[union-attr]
+        "scan_url": stay_scan_url(stay) if colleague(request).may(Action.READ_CARD) else "",
         "coverages": coverages_of_stay(stay),
-        "may_act": request.user.may(Action.READ_CARD),  # type: ignore[union-attr]
-        "may_ask": request.user.may(Action.ASK_AGAIN),  # type: ignore[union-attr]
+        "may_act": colleague(request).may(Action.READ_CARD),
+        "may_ask": colleague(request).may(Action.ASK_AGAIN),
         "may_admit": may_admit,
-        "may_enter": request.user.may(Action.ENTER_ACTIVITY) and stay.kind in EXTERNAL_KINDS,  # type: ignore[union-attr]
+        "may_enter": colleague(request).may(Action.ENTER_ACTIVITY) and stay.kind in EXTERNAL_KINDS,
         "version": stay.version,
         "back": reverse("admissions:arrivals") if may_admit else "",
     }

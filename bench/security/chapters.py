@@ -25,6 +25,8 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/accounts/test_leaked_passwords.py",
         "tests/accounts/test_context_words.py",
         "tests/accounts/test_psc.py",
+        "tests/accounts/test_psc_sessions.py",
+        "tests/simulator/test_psc_provider.py",
         "tests/browser/test_psc.py",
         "tests/browser/test_cover.py",
     ),

@@ -18,6 +18,7 @@ from gap.backup.manifest import DUMP, BackupRefused, Manifest, Part, digest_of
 from gap.crypto import DecryptionError, backup_keys
 from gap.fields import EncryptedBinaryField
 from gap.sealed import Unsealed
+from gap.templatetags.gap_format import counted
 
 
 def look(folder: Path, *, replace: bool) -> Manifest:
@@ -31,8 +32,8 @@ def look(folder: Path, *, replace: bool) -> Manifest:
         )
     if others := other_connections():
         raise BackupRefused(
-            f"{others} autres connexions sont ouvertes sur cette base\u00a0: arrêtez les serveurs web, les travailleurs "
-            "et l’ordonnanceur, puis recommencez."
+            f"{counted(others, 'autre connexion est ouverte,autres connexions sont ouvertes')} sur cette base\u00a0: arrêtez "
+            "les serveurs web, les travailleurs et l’ordonnanceur, puis recommencez."
         )
     if not replace and connection.introspection.table_names():
         raise BackupRefused(
@@ -40,8 +41,8 @@ def look(folder: Path, *, replace: bool) -> Manifest:
         )
     if not replace and (there := [part for part in _stored(found) if _differs(part, folder)]):
         raise BackupRefused(
-            f"{len(there)} fichiers du même nom sont là et diffèrent. Donnez un espace de fichiers vide, ou --replace pour "
-            "les remplacer."
+            f"{counted(len(there), 'fichier du même nom est là et diffère,fichiers du même nom sont là et diffèrent')}. "
+            "Donnez un espace de fichiers vide, ou --replace pour les remplacer."
         )
     return found
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from playwright.sync_api import expect
 
 from accounts.enums import Role
-from accounts.models import User
+from accounts.models import ProfessionalIdentity, User
 from accounts.permissions import PERMISSIONS
 from admissions.models import Card, Stay
 from billing.enums import InvoiceStatus, Payer
@@ -173,3 +174,38 @@ def test_the_sign_in_page_is_open_to_everybody(width, db, open_page) -> None:
     page.wait_for_selector("[role=alert]")
     keep(page, "connexion-refusee", width)
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_pro_sante_connect_adds_to_the_screens_is_open_to_everybody(width, person, settings, open_page) -> None:
+    """Its button, one's own identity (none, refused, linked) and a colleague's; the provider is asked nothing."""
+    settings.PSC = settings.PSC | {"issuer": "https://psc.example", "hosts": {"psc.example"}}
+    colleague, admin = person(Role.AGENT), person(Role.ADMINISTRATOR)
+
+    def looked_at(page: Any, name: str) -> None:
+        expect(page.get_by_text("Pro Santé Connect").first).to_be_visible()
+        keep(page, name, width)
+        assert violations(page) == [], name
+        assert not scrolls_sideways(page), name
+
+    page = open_page(width=width)
+    page.goto("/connexion/")
+    looked_at(page, "psc-connexion")
+    page = open_page(colleague, width=width)
+    page.goto("/compte/")
+    looked_at(page, "psc-compte")
+    panel = page.locator("section", has=page.locator("#psc-title"))
+    panel.get_by_label("Mot de passe").fill("celui d’un autre")
+    panel.get_by_role("button", name="Rattacher").click()
+    page.wait_for_selector("[role=alert]")
+    looked_at(page, "psc-compte-refuse")
+    ProfessionalIdentity.objects.create(user=colleague, national_id="810000000017")
+    page.goto("/compte/")
+    looked_at(page, "psc-compte-rattache")
+    page = open_page(admin, width=width)
+    page.goto("/comptes/")
+    keep(page, "psc-comptes", width)
+    assert violations(page) == [] and not scrolls_sideways(page)
+    for whom, name in ((colleague, "psc-collegue-rattache"), (person(Role.CASHIER), "psc-collegue")):
+        page.goto(f"/comptes/{whom.pk}/")
+        looked_at(page, name)

@@ -66,13 +66,20 @@ def test_every_table_compiles(path):
     assert get_template(str(path.relative_to(ROOT / "templates/tables")), using="tables")
 
 
-@pytest.mark.parametrize("name", ["400", "403", "404", "500", "403_csrf"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "405", "413", "429", "500", "503"])
 def test_error_pages_say_three_sentences_without_account_nor_request(name):
     html = render_to_string(f"{name}.html")
     assert all(
         sentence in html for sentence in ("Ce qui s’est passé", "Ce que fait le système", "Ce que vous pouvez faire")
     )
     assert "data-interrupted" in html and "<c-" not in html
+
+
+@pytest.mark.parametrize("name", ["500", "503"])
+def test_a_page_about_what_is_broken_takes_nothing_of_the_page_that_surrounds_the_others(name):
+    html = render_to_string(f"{name}.html")
+    assert not [word for word in ("hx-", "csrf", "<nav", "data-lock-url", "js/app.js") if word in html]
+    assert 'class="topbar"' in html and "app.css" in html
 
 
 # ---- rules that every template keeps ----

@@ -55,7 +55,7 @@ def test_the_differences_are_told_field_by_field_and_a_dry_run_changes_nothing(t
     assert "+ RC77  Contrat en attente" in told
     assert "~ RC02\n    libellé : Version de service non supportée → Version refusée" in told
     assert "- RC10  Engagement déjà facturé" in told
-    assert "1 nouveaux, 1 changés, 1 retirés, 24 inchangés." in told
+    assert "1\u00a0nouveau, 1\u00a0changé, 1\u00a0retiré, 24\u00a0inchangés." in told
     assert list(ReturnCode.objects.order_by("pk").values()) == before
 
 

@@ -16,11 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from accounts.enums import Role
-from tests.processes import database_url
+from tests.processes import database_url, new_database
 from tests.simulator_process import LOOPBACK, SimulatorProcess
 from worklists.demo import census
 from worklists.demo.catalogue import staff
@@ -71,16 +70,10 @@ class Demonstration:
 @pytest.fixture(scope="module")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     var = tmp_path_factory.mktemp("demo")
-    name = f"demo_{os.getpid()}"
-    server = psycopg.connect(database_url("postgres").replace("postgres://", "postgresql://"), autocommit=True)
-    with server, SimulatorProcess(var / "files", exchange=True) as simulator:
-        server.execute(f"create database {name}")
-        try:
-            loaded = Demonstration(var, name, simulator)
-            loaded.output = loaded.run("manage.py", "load_demo", "--start")
-            yield loaded
-        finally:
-            server.execute(f"drop database {name} with (force)")
+    with new_database() as name, SimulatorProcess(var / "files", exchange=True) as simulator:
+        loaded = Demonstration(var, name, simulator)
+        loaded.output = loaded.run("manage.py", "load_demo", "--start")
+        yield loaded
 
 
 def test_every_state_and_every_list_has_an_example(demonstration: Demonstration) -> None:

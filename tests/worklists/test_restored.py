@@ -14,6 +14,7 @@ from billing.models import Invoice
 from billing.restored import RESTORED
 from tests.factories import EstablishmentFactory, UnitFactory
 from tests.worklists import scene
+from worklists.recovery import Settled
 
 pytestmark = pytest.mark.django_db
 HAD, LET_GO = "deja-recue", "laisser-partir"
@@ -102,3 +103,9 @@ def test_who_does_not_correct_invoices_answers_nothing(signed_in, invoice) -> No
     page = desk.post("/listes/factures-retenues/actions/", {"deed": HAD, "ids": [invoice.pk]})
     invoice.refresh_from_db()
     assert page.status_code in (403, 404) and invoice.blocked_reason == RESTORED
+
+
+def test_what_is_held_is_counted_as_one_says_it() -> None:
+    one, many = (str(Settled(calls, 1, 2, calls)).replace("\u00a0", " ") for calls in (1, 3))
+    assert one.endswith(": 1 engagement ou annulation, 1 facture, 2 lots. 1 session fermée.")
+    assert many.endswith(": 3 engagements ou annulations, 1 facture, 2 lots. 3 sessions fermées.")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from psycopg import sql
 
 from admissions.models import Patient
 from billing.models import Invoice
@@ -23,19 +19,6 @@ from worklists.training import policy
 from worklists.training.policy import Fate, Undecided
 
 KEYS = {"TRAINING_FIELD_ENCRYPTION_KEY": "training" * 5, "TRAINING_BLIND_INDEX_KEY": "training-index" * 3}
-
-
-@pytest.fixture
-def empty_database(transactional_db) -> Iterator[str]:
-    """The address of a new database beside the test's own, dropped at the end."""
-    name = f"training_{secrets.token_hex(4)}"
-    server = database_url("postgres").replace("postgres://", "postgresql://", 1)
-    with psycopg.connect(server, autocommit=True) as administrator:
-        administrator.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        try:
-            yield database_url(name)
-        finally:
-            administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 def copy(url: str, **keys: str) -> str:

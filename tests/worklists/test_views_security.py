@@ -47,7 +47,7 @@ def test_a_control_that_was_done_is_well_until_it_is_too_old(administrator) -> N
     assert told(administrator)["Journal relu en entier"][0] == "ok"
     Control.objects.update(at=timezone.now() - controls.EVERY[Controlled.JOURNAL] - timedelta(minutes=1))
     tone, found, todo = told(administrator)["Journal relu en entier"]
-    assert tone == "wait" and "0 anomalies" in found and "verify_journal" in todo
+    assert tone == "wait" and "0\u00a0anomalie." in found and "verify_journal" in todo
 
 
 def test_a_journal_that_somebody_touched_stays_red(administrator) -> None:
@@ -60,7 +60,7 @@ def test_a_journal_that_somebody_touched_stays_red(administrator) -> None:
     with pytest.raises(CommandError, match="touché"):
         call_command("verify_journal")
     tone, found, _ = told(administrator)["Journal relu en entier"]
-    assert tone == "stop" and "0 anomalies" not in found
+    assert tone == "stop" and "0\u00a0anomalie." not in found
 
 
 def test_rotation_and_purge_leave_their_mark(administrator) -> None:

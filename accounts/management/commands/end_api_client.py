@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts import programs
 from accounts.models import ApiClient
+from gap.templatetags.gap_format import counted
 
 
 class Command(BaseCommand):
@@ -23,4 +24,4 @@ class Command(BaseCommand):
         if client is None:
             raise CommandError("Aucun logiciel n’a ce nom. Rien n’a changé.")
         ended = programs.end(client)
-        self.stdout.write(f"{client} est hors service ({ended} jetons finis).")
+        self.stdout.write(f"{client} est hors service ({counted(ended, 'jeton fini,jetons finis')}).")

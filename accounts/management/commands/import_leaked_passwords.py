@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import leaked
+from gap.templatetags.gap_format import counted
 
 
 class Command(BaseCommand):
@@ -41,4 +42,5 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{options['file']}\u00a0: {problem.strerror}. La liste en place n’a pas changé."
             ) from None
-        self.stdout.write(f"{count} mots de passe refusés, {count * leaked.WIDTH / 1_000_000:.1f} Mo dans {target}.")
+        refused = counted(count, "mot de passe refusé,mots de passe refusés")
+        self.stdout.write(f"{refused}, {count * leaked.WIDTH / 1_000_000:.1f} Mo dans {target}.")

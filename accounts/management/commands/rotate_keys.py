@@ -11,6 +11,7 @@ from accounts import controls
 from accounts.enums import Controlled
 from gap.crypto import DecryptionError
 from gap.rotation import BATCH, everything
+from gap.templatetags.gap_format import counted
 
 
 class Command(BaseCommand):
@@ -36,7 +37,8 @@ class Command(BaseCommand):
         controls.note(
             Controlled.KEYS,
             sound=not (unreadable or left),
-            sentence=f"{sum(left.values())} valeurs à passer sous la première clé, {len(unreadable)} sortes illisibles.",
+            sentence=f"{counted(sum(left.values()), 'valeur')} à passer sous la première clé, "
+            f"{counted(len(unreadable), 'sorte illisible,sortes illisibles')}.",
         )
         if unreadable or left:
             raise CommandError(

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts import controls
 from accounts.enums import Controlled
 from accounts.journal import sealing
+from gap.templatetags.gap_format import counted
 
 _SHOWN = 50
 _WHAT = {"entry": "la trace", "seal": "le sceau"}
@@ -33,18 +34,20 @@ class Command(BaseCommand):
         for finding in found.findings[:_SHOWN]:
             self.stdout.write(f"{_WHAT[finding.what]} {finding.pk} {finding.sentence}")
         if len(found.findings) > _SHOWN:
-            self.stdout.write(f"… et {len(found.findings) - _SHOWN} autres")
+            self.stdout.write(f"… et {counted(len(found.findings) - _SHOWN, 'autre')}")
         self.stdout.write(
-            f"{found.entries} traces dans {found.seals} sceaux, {found.unsealed} pas encore scellées ; "
+            f"{counted(found.entries, 'trace')} dans {counted(found.seals, 'sceau,sceaux')}, "
+            f"{counted(found.unsealed, 'pas encore scellée,pas encore scellées')} ; "
             f"dernier repère {found.last_number}:{found.last_digest}"
         )
+        wrong = counted(len(found.findings), "anomalie")
         controls.note(
             Controlled.JOURNAL,
             sound=found.sound,
-            sentence=f"{found.entries} traces relues, {len(found.findings)} anomalies.",
+            sentence=f"{counted(found.entries, 'trace relue,traces relues')}, {wrong}.",
         )
         if not found.sound:
-            raise CommandError(f"Le journal a été touché : {len(found.findings)} anomalies.", returncode=1)
+            raise CommandError(f"Le journal a été touché : {wrong}.", returncode=1)
         self.stdout.write("Le journal est entier.")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from gap.templatetags.gap_format import counted
 from teleservices import catalogue, engine
 from teleservices.catalogue import BadCatalogue, Change, Comparison
 
@@ -45,7 +46,8 @@ class Command(BaseCommand):
             raise CommandError("\n".join([*problem.problems, "Rien n’a changé."])) from None
         self.stdout.write(f"Appliqué au {since:%d/%m/%Y}.")
         if count := engine.reconsider_unknown():
-            self.stdout.write(f"{count} refus dont le code était inconnu : traités selon la nouvelle liste.")
+            treated = "traités" if count > 1 else "traité"
+            self.stdout.write(f"{count} refus dont le code était inconnu : {treated} selon la nouvelle liste.")
 
     def _agreed(self, since: date) -> bool:
         if not sys.stdin.isatty():
@@ -61,8 +63,8 @@ def _told(comparison: Comparison) -> list[str]:
         lines += _differences(change)
     lines += [f"- {change.code}  {change.before.label if change.before else ''}" for change in comparison.withdrawn]
     lines.append(
-        f"{len(comparison.added)} nouveaux, {len(comparison.changed)} changés, {len(comparison.withdrawn)} retirés, "
-        f"{comparison.unchanged} inchangés."
+        f"{counted(len(comparison.added), 'nouveau,nouveaux')}, {counted(len(comparison.changed), 'changé')}, "
+        f"{counted(len(comparison.withdrawn), 'retiré')}, {counted(comparison.unchanged, 'inchangé')}."
     )
     return lines
 

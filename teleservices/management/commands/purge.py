@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from gap.templatetags.gap_format import counted
 from teleservices import retention
 from teleservices.enums import Kept
 
@@ -34,4 +35,4 @@ class Command(BaseCommand):
             self.stdout.flush()
 
         for name, count in retention.purge(told, batch=options["batch"], most=sys.maxsize).items():
-            self.stdout.write(f"{Kept(name).label}\u00a0: {count} effacés")
+            self.stdout.write(f"{Kept(name).label}\u00a0: {counted(count, 'effacé')}")

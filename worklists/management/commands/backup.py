@@ -14,6 +14,7 @@ from accounts.journal import sealing
 from gap.backup import making
 from gap.backup.manifest import BackupRefused
 from gap.backup.programs import ProgramFailed
+from gap.templatetags.gap_format import counted
 from worklists.recovery import last_seal
 
 
@@ -44,10 +45,11 @@ class Command(BaseCommand):
             ) from problem
         size = sum(part.size for part in made.parts)
         seconds = time.monotonic() - began
-        said = f"{sum(made.counts.values())} lignes, {len(made.parts) - 1} fichiers, {size} octets, en {seconds:.0f}\u00a0s."
+        lines, files = counted(sum(made.counts.values()), "ligne"), counted(len(made.parts) - 1, "fichier")
+        said = f"{lines}, {files}, {counted(size, 'octet')}, en {seconds:.0f}\u00a0s."
         controls.note(Controlled.BACKUP, sound=True, sentence=said)
         self.stdout.write(
-            f"Sauvegarde de l’instant {made.taken_at}\u00a0: {sum(made.counts.values())} lignes de {len(made.counts)} "
-            f"tables, {len(made.parts) - 1} fichiers, {size} octets, en {seconds:.1f}\u00a0s. "
+            f"Sauvegarde de l’instant {made.taken_at}\u00a0: {lines} de "
+            f"{counted(len(made.counts), 'table')}, {files}, {counted(size, 'octet')}, en {seconds:.1f}\u00a0s. "
             f"Dernier repère du journal {made.seal[0]}:{made.seal[1]}"
         )

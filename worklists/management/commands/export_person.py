@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from admissions.models import Patient
+from gap.templatetags.gap_format import counted
 from worklists.person import export
 from worklists.person.policy import Undecided
 
@@ -50,7 +51,8 @@ class Command(BaseCommand):
         except OSError:
             raise CommandError("Ce fichier ne peut pas être écrit. Rien ne l’a été.") from None
         rows = sum(map(len, gathered.tables.values()))
-        self.stdout.write(f"{rows} lignes de {len(gathered.tables)} tables, {len(gathered.files)} fichiers.")
+        tables, files = counted(len(gathered.tables), "table"), counted(len(gathered.files), "fichier")
+        self.stdout.write(f"{counted(rows, 'ligne')} de {tables}, {files}.")
         self.stdout.write("Pour ouvrir\u00a0: age --decrypt --output dossier.zip FICHIER.")
 
 

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from accounts.models import Establishment
+from gap.templatetags.gap_format import counted
 from worklists.demo import census, connected, logins, places, today
 from worklists.demo.builder import build
 from worklists.demo.plots import FULL_SIZE
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             # The tables were empty a minute ago: the planner must not wait for the autovacuum to know better.
             cursor.execute("analyze")
         loaded().touch()
-        self._say(f"  {len(scripts)} séjours chargés en {time.monotonic() - started:.0f} s.")
+        self._say(f"  {counted(len(scripts), 'séjour chargé,séjours chargés')} en {time.monotonic() - started:.0f} s.")
         if scripts:
             self._count(size)
 
@@ -92,7 +93,7 @@ class Command(BaseCommand):
         if not logins.path().exists():
             logins.issue(establishment)
         if added:
-            self._say(f"  {added} arrivées ajoutées pour aujourd’hui et demain.")
+            self._say(f"  {counted(added, 'arrivée ajoutée,arrivées ajoutées')} pour aujourd’hui et demain.")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)

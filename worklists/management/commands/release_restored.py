@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from billing.restored import release_lots
+from gap.templatetags.gap_format import counted
 from teleservices.restored import release_calls
 
 
@@ -18,4 +19,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         calls, (invoices, lots) = release_calls(), release_lots()
-        self.stdout.write(f"Libérés\u00a0: {calls} appels, {invoices} factures, {lots} lots.")
+        self.stdout.write(
+            f"Libérés\u00a0: {counted(calls, 'appel')}, {counted(invoices, 'facture')}, {counted(lots, 'lot')}."
+        )

@@ -17,6 +17,7 @@ from gap.backup import restoring
 from gap.backup.manifest import BackupRefused, Manifest
 from gap.backup.programs import ProgramFailed
 from gap.crypto import DecryptionError
+from gap.templatetags.gap_format import counted
 from worklists import recovery
 
 _SHOWN = 20
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             ) from problem
         wrong = self._look_again(found)
         seconds = time.monotonic() - began
-        said = f"Sauvegarde de l’instant {found.taken_at}, revenue en {seconds:.0f}\u00a0s, {len(wrong)} manques."
+        said = f"Sauvegarde de l’instant {found.taken_at}, revenue en {seconds:.0f}\u00a0s, {counted(len(wrong), 'manque')}."
         controls.note(Controlled.RESTORE, sound=not wrong, sentence=said)
         self._tell(found, settled, seconds)
         if wrong:
@@ -70,23 +71,25 @@ class Command(BaseCommand):
         missing = list(restoring.missing_files())
         wrong += [f"fichier absent ou illisible\u00a0: {name}" for name in islice(missing, _SHOWN)]
         if len(missing) > _SHOWN:
-            wrong.append(f"… et {len(missing) - _SHOWN} autres fichiers")
+            wrong.append(f"… et {counted(len(missing) - _SHOWN, 'autre fichier,autres fichiers')}")
         journal = recovery.journal_found(found.seal)
         wrong += [f"journal\u00a0: {one.what} {one.pk} {one.sentence}" for one in journal.findings[:_SHOWN]]
         for line in wrong:
             self.stdout.write(line)
-        self.stdout.write(f"Journal\u00a0: {journal.entries} traces dans {journal.seals} sceaux relues.")
+        self.stdout.write(
+            f"Journal\u00a0: {counted(journal.entries, 'trace relue,traces relues')} dans "
+            f"{counted(journal.seals, 'sceau,sceaux')}."
+        )
         return wrong
 
     def _tell(self, found: Manifest, settled: recovery.Settled, seconds: float) -> None:
         lost = timezone.now() - found.instant
         self.stdout.write(
-            f"{sum(found.counts.values())} lignes de {len(found.counts)} tables et {len(found.parts) - 1} fichiers "
-            f"sont revenus.\n"
+            f"Revenus\u00a0: {counted(sum(found.counts.values()), 'ligne')} de {counted(len(found.counts), 'table')}, "
+            f"{counted(len(found.parts) - 1, 'fichier')}.\n"
             f"RPO\u00a0: tout ce qui a été fait depuis {found.taken_at} ({lost.total_seconds():.0f}\u00a0s) est à ressaisir.\n"
             f"RTO\u00a0: {seconds:.1f}\u00a0s pour cette restauration.\n"
-            f"Retenus jusqu’à «\u00a0manage.py release_restored\u00a0»\u00a0: {settled.calls} engagements ou annulations, "
-            f"{settled.invoices} factures, {settled.lots} lots. {settled.sessions} sessions fermées.\n"
+            f"{settled}\n"
             "Avant d’ouvrir\u00a0: «\u00a0manage.py migrate\u00a0», «\u00a0manage.py grant_application_role\u00a0», "
             "puis les comptes et les programmes retirés depuis la sauvegarde, qui sont revenus."
         )

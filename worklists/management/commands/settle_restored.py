@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from gap.backup import restoring
+from gap.templatetags.gap_format import counted
 from worklists import recovery
 
 
@@ -34,10 +35,8 @@ class Command(BaseCommand):
             raise CommandError("--leap va de 0 à 1 000 000. Rien n’a changé.")
         if others := restoring.other_connections():
             raise CommandError(
-                f"{others} autres connexions sont ouvertes sur cette base\u00a0: arrêtez tout d’abord. Rien n’a changé."
+                f"{counted(others, 'autre connexion est ouverte,autres connexions sont ouvertes')} sur cette base\u00a0: arrêtez "
+                "tout d’abord. Rien n’a changé."
             )
         settled = recovery.settle(options["leap"], instant.isoformat())
-        self.stdout.write(
-            f"Retenus jusqu’à «\u00a0manage.py release_restored\u00a0»\u00a0: {settled.calls} engagements ou annulations, "
-            f"{settled.invoices} factures, {settled.lots} lots. {settled.sessions} sessions fermées."
-        )
+        self.stdout.write(str(settled))
