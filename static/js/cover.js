@@ -172,7 +172,7 @@ export function start() {
   cover.querySelector("[data-cover-leave]").addEventListener("submit", (event) => {
     event.target.elements.next.value = here();
   });
-  // Escape closes a dialog: not this one.
+  // Escape closes a dialog: not this one. `closedby` says so to browsers of 2025 and after; to the others, this does.
   cover.addEventListener("cancel", (event) => event.preventDefault());
   cover.addEventListener("close", () => {
     if (document.body.classList.contains("is-covered")) cover.showModal();
