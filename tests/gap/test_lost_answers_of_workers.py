@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_call_engages_once_and_it_is_known_whichever_answer_is_lost(covered, s
         stay = discharged(CoverageFactory(patient=_another(), convention="RO", debtor=covered.debtor))
         deliver_owed()
         call = the(stay, "CLC")
-        lost = losing(relay, nth, lambda: engine.run(call.pk))
+        lost = losing(relay, nth, partial(engine.run, call.pk))
         commits += "COMMIT" in (relay.lost or [])
         # The claim of a worker that is heard no more runs out; the sweeper comes.
         TeleserviceCall.objects.filter(pk=call.pk, status=CallStatus.CALLING).update(
