@@ -89,6 +89,37 @@ class Fallen:
         )
         return made.stdout.strip().splitlines()[-1]
 
+    def script(self, body: str) -> str:
+        """What a program of the product says, run where the servers are those of this hospital."""
+        made = subprocess.run(
+            [sys.executable, "-c", "import django; django.setup()\n" + body],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return made.stdout.strip()
+
+    @contextmanager
+    def workers(self) -> Iterator[list[Child]]:
+        """Both lanes in one worker, and the scheduler, which wakes it often; as the demonstration starts them."""
+        celery = [sys.executable, "-m", "celery", "-A", "gap.celery", "--quiet"]
+        asked = ["worker", "--pool=threads", "--concurrency=4", "--queues=interactive,batch", "--hostname=worker@%h"]
+        often = self.environment | dict.fromkeys(("SWEEP_EVERY_S", "JOURNAL_EVERY_S", "EXCHANGE_EVERY_S"), "0.5")
+        log = self.folder / "worker.log"
+        children: list[Child] = []
+        try:
+            options = ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
+            children.append(Child("worker", [*celery, *asked, *options], log=log, env=often))
+            beat = [*celery, "beat", "--loglevel=WARNING", "--pidfile="]
+            children.append(Child("scheduler", beat, log=self.folder / "scheduler.log", env=often))
+            wait_until(lambda: " ready." in log.read_text(errors="replace"), children[0], 60)
+            yield children
+        finally:
+            for child in reversed(children):
+                child.stop()
+
     def mails(self) -> list[str]:
         """Their subjects, as they were written."""
         found = sorted((self.folder / "mails").glob("*"))
