@@ -70,6 +70,7 @@ def each_loss(relay: Relay) -> Iterator[int]:
         yield nth
         relay.hold_still()
         if relay.lost is None:
+            # A few at least: the session or the token, what is looked up, the effect.
             assert nth > 3, relay.ended
             return
     raise AssertionError("a demand of forty transactions")
@@ -160,9 +161,14 @@ def a_form(screen: Screen, what: str) -> tuple[str, dict[str, str]]:
     return path, screen.filled(path, typed)
 
 
+@pytest.fixture(scope="module")
+def screen(fallen: Fallen) -> Screen:
+    return Screen(fallen)
+
+
 @pytest.mark.parametrize("what", PATHS)
-def test_a_form_sent_again_after_a_lost_answer_makes_one(what, fallen, relay) -> None:
-    table, screen = PATHS[what][1], Screen(fallen)
+def test_a_form_sent_again_after_a_lost_answer_makes_one(what, fallen, screen, relay) -> None:
+    table = PATHS[what][1]
     untold = 0
     for nth in each_loss(relay):
         (path, form), before = a_form(screen, what), count(fallen, table)
@@ -178,8 +184,10 @@ def test_a_form_sent_again_after_a_lost_answer_makes_one(what, fallen, relay) ->
 
 
 @pytest.mark.parametrize("what", PATHS)
-def test_without_the_key_of_its_form_it_makes_two_patients_or_is_refused_its_own_stay(what, fallen, relay) -> None:
-    table, screen = PATHS[what][1], Screen(fallen)
+def test_without_the_key_of_its_form_it_makes_two_patients_or_is_refused_its_own_stay(
+    what, fallen, screen, relay
+) -> None:
+    table = PATHS[what][1]
     (path, form), before = a_form(screen, what), count(fallen, table)
     relay.lose(1, writing=True)
     assert screen.ask(path, form | {"creation_key": str(uuid.uuid4())}).status == 503

@@ -28,8 +28,6 @@ def left(alias):
     folder = Path(storages[alias].path(""))
     return sorted(str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file())
 """
-#: How the kernel says that there is no room: tests/full_disk.py.
-HOW = ("disk", "writes", "length")
 _CARD = (
     _NO_ROOM
     + """
@@ -57,9 +55,9 @@ def var(tmp_path) -> dict[str, str]:
     return {"GAP_VAR_DIR": str(tmp_path / "var")}
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", ["disk", "writes", "length"])
 def test_a_card_is_read_though_its_picture_finds_no_room(how, var) -> None:
-    """A page of the disk is left: the picture of 5 000 bytes begins to be written."""
+    """A page of the disk is left: the picture of 5 000 bytes begins to be written. `how`: tests/full_disk.py."""
     scene.a_stay()
     [told] = run_together(_CARD, 1, FULL=how, ROOM="4096", **var)
     assert json.loads(told.splitlines()[-1]) == [True, False, []]
@@ -72,14 +70,13 @@ def test_with_room_the_same_card_is_kept_with_its_picture(var) -> None:
     assert read and kept and len(files) == 1
 
 
-@pytest.mark.parametrize("how", ["disk", "writes"])
-def test_a_lot_waits_for_room_and_leaves_once_there_is_some(how, var) -> None:
+def test_a_lot_waits_for_room_and_leaves_once_there_is_some(var) -> None:
     lot = scene.a_file(FileKind.DRE_ES, FileStatus.PREPARED)
     kept = lot.file.storage.inner.path(lot.file.name)
     there = Path(var["GAP_VAR_DIR"]) / "files" / "exchange" / str(lot.file.name)
     there.parent.mkdir(parents=True)
     there.write_bytes(Path(kept).read_bytes())
-    [told] = run_together(_LOT, 1, FULL=how, **var)
+    [told] = run_together(_LOT, 1, FULL="disk", **var)
     lot.refresh_from_db()
     assert (lot.status, json.loads(told.splitlines()[-1])) == (FileStatus.PREPARED, [])
     [told] = run_together(_LOT, 1, **var)
@@ -98,12 +95,11 @@ print(json.dumps([taken, left("exchange")]))
 )
 
 
-@pytest.mark.parametrize("how", ["disk", "writes"])
-def test_a_return_stays_where_the_payer_left_it_until_there_is_room_and_is_taken_once(how, var) -> None:
+def test_a_return_stays_where_the_payer_left_it_until_there_is_room_and_is_taken_once(var) -> None:
     incoming = Path(var["GAP_VAR_DIR"]) / "files" / "exchange" / "in" / "ARL.txt"
     incoming.parent.mkdir(parents=True)
     incoming.write_bytes(b"x" * 200)
-    [told] = run_together(_RETURN, 1, FULL=how, **var)
+    [told] = run_together(_RETURN, 1, FULL="disk", **var)
     assert json.loads(told.splitlines()[-1]) == [0, ["in/ARL.txt"]]
     assert not ExchangeFile.objects.exists()
     [told] = run_together(_RETURN, 1, **var)
@@ -136,21 +132,19 @@ _DEPOSIT = _SCREEN.replace(
 )
 
 
-@pytest.mark.parametrize("how", HOW)
-def test_somebody_who_deposits_a_return_is_told_that_there_is_no_room_and_nothing_of_it_stays(how, var, person) -> None:
+def test_somebody_who_deposits_a_return_is_told_that_there_is_no_room_and_nothing_of_it_stays(var, person) -> None:
     person(Role.BILLING)
-    [told] = run_together(_DEPOSIT, 1, FULL=how, ROOM="4096", **var)
+    [told] = run_together(_DEPOSIT, 1, FULL="disk", ROOM="4096", **var)
     status, says_why, files = json.loads(told.splitlines()[-1])
     assert (status, says_why, files) == (503, True, [])
     assert not ExchangeFile.objects.exists()
 
 
-@pytest.mark.parametrize("how", ["disk", "length"])
-def test_a_workbook_is_made_without_a_disk_and_nothing_of_it_is_written_there(how, var, person) -> None:
+def test_a_workbook_is_made_without_a_disk_and_nothing_of_it_is_written_there(var, person) -> None:
     """It holds what a list says of people, in clear. « length » refuses whatever writes, libraries in C too."""
     person(Role.BILLING)
     for _ in range(60):
         scene.a_file()
-    [told] = run_together(_EXPORT, 1, FULL=how, ROOM="4096", **var)
+    [told] = run_together(_EXPORT, 1, FULL="length", **var)
     status, refused, files = json.loads(told.splitlines()[-1])
     assert (status, refused, files) == (200, False, [])
