@@ -32,6 +32,8 @@ from billing.exchange import (
     read_return,
 )
 from billing.models import ExchangeFile, ExchangeRecord, Invoice, Payment
+from gap import incidents
+from gap.faults import no_room
 from gap.locks import hold_for_transaction
 
 log = structlog.get_logger(__name__)
@@ -50,15 +52,25 @@ class Imported:
 
 
 def import_returns() -> int:
-    """Take every file of the incoming folder. Returns how many. A file is removed from it once it is kept."""
+    """Take every file of the incoming folder. Returns how many. A file is removed from it once it is kept.
+
+    Without room to keep one, it and the next ones stay where they are, whole, until there is some.
+    """
     storage = storages["exchange"]
     if not storage.exists("in"):
         return 0
     names = sorted(name for name in storage.listdir("in")[1] if not name.endswith(".tmp"))
-    for name in names:
+    for count, name in enumerate(names):
         with storage.open(f"in/{name}", "rb") as incoming:
             content = incoming.read()
-        import_file(name, content)
+        try:
+            import_file(name, content)
+        except OSError as problem:
+            if not no_room(problem):
+                raise
+            log.warning("returns_wait_for_room", waiting=len(names) - count)
+            incidents.report("room", well=False)
+            return count
         storage.delete(f"in/{name}")
     return len(names)
 

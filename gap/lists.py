@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from gap.instances import light
+from gap.workbook import xlsx
 
 PAGE_SIZE: Final = 50
 # A count stops here: « 10 000 et plus » is enough to a person, and costs milliseconds whatever the volume.
@@ -180,7 +181,7 @@ def export(headers: Sequence[str], rows: Iterable[Sequence[Any]], name: str, kin
         for row in rows:
             book.append([neutral(value) for value in row])
         response = HttpResponse(
-            book.export("xlsx"), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+            xlsx(book), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         )
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     response.headers["Cache-Control"] = "no-store"

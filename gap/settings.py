@@ -172,6 +172,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: after Celery's own hundred tries (45 minutes) worker and scheduler would end.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # None is kept behind a thread that is busy while another worker has nothing to do: a patient may wait for it.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

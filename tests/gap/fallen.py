@@ -20,6 +20,7 @@ from gap.supervisor.children import Child, wait_until
 from gap.supervisor.demo import _answers
 from gap.supervisor.servers import EmbeddedPostgres, EmbeddedRedis
 from tests.dump import pg_dump
+from tests.gap.relay import Relay
 from tests.gap.test_supervisor import free_port
 from tests.processes import ROOT
 
@@ -55,6 +56,8 @@ class Fallen:
     postgres: EmbeddedPostgres
     redis: EmbeddedRedis
     environment: dict[str, str]
+    #: Between the web processes and PostgreSQL, when the test asked for one.
+    relay: Relay | None = None
 
     @property
     def url(self) -> str:
@@ -85,6 +88,37 @@ class Fallen:
             [sys.executable, "-c", script], cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
         )
         return made.stdout.strip().splitlines()[-1]
+
+    def script(self, body: str) -> str:
+        """What a program of the product says, run where the servers are those of this hospital."""
+        made = subprocess.run(
+            [sys.executable, "-c", "import django; django.setup()\n" + body],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return made.stdout.strip()
+
+    @contextmanager
+    def workers(self) -> Iterator[list[Child]]:
+        """Both lanes in one worker, and the scheduler, which wakes it often; as the demonstration starts them."""
+        celery = [sys.executable, "-m", "celery", "-A", "gap.celery", "--quiet"]
+        asked = ["worker", "--pool=threads", "--concurrency=4", "--queues=interactive,batch", "--hostname=worker@%h"]
+        often = self.environment | dict.fromkeys(("SWEEP_EVERY_S", "JOURNAL_EVERY_S", "EXCHANGE_EVERY_S"), "0.5")
+        log = self.folder / "worker.log"
+        children: list[Child] = []
+        try:
+            options = ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
+            children.append(Child("worker", [*celery, *asked, *options], log=log, env=often))
+            beat = [*celery, "beat", "--loglevel=WARNING", "--pidfile="]
+            children.append(Child("scheduler", beat, log=self.folder / "scheduler.log", env=often))
+            wait_until(lambda: " ready." in log.read_text(errors="replace"), children[0], 60)
+            yield children
+        finally:
+            for child in reversed(children):
+                child.stop()
 
     def mails(self) -> list[str]:
         """Their subjects, as they were written."""
@@ -130,11 +164,15 @@ def _in_minigap(postgres: EmbeddedPostgres, statement: str) -> str:
 
 
 @contextmanager
-def hospital(folder: Path, **settings: str) -> Iterator[Fallen]:
-    """Until the block ends. The schema is the one of the suite's own database."""
+def hospital(folder: Path, *, relayed: bool = False, web_workers: int = 2, **settings: str) -> Iterator[Fallen]:
+    """Until the block ends. The schema is the one of the suite's own database.
+
+    `relayed`: what the web processes ask of PostgreSQL goes through a relay that may lose an answer.
+    """
     folder.chmod(0o755)
     postgres, redis = EmbeddedPostgres(folder / "postgres"), EmbeddedRedis(folder / "redis")
     web: Child | None = None
+    relay: Relay | None = None
     try:
         postgres.launch(folder / "postgres.log")
         redis.launch(folder / "redis.log")
@@ -156,11 +194,18 @@ def hospital(folder: Path, **settings: str) -> Iterator[Fallen]:
             [sys.executable, "-c", _FILL], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
         )
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--workers", "2", "--blocking-threads", "1", "--no-access-log", "--workers-kill-timeout", "5"]
-        web = Child("web", [*command, "gap.wsgi:application"], log=folder / "web.log", env=environment)
+        command += ["--workers", str(web_workers), "--blocking-threads", "1", "--no-access-log"]
+        command += ["--workers-kill-timeout", "5", "gap.wsgi:application"]
+        asked = environment
+        if relayed:
+            relay = Relay(postgres.socket_folder.absolute() / ".s.PGSQL.5432").__enter__()
+            asked = environment | {"DATABASE_URL": relay.url}
+        web = Child("web", command, log=folder / "web.log", env=asked)
         wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), web, 40)
-        yield Fallen(folder, port, filled.stdout.strip().splitlines()[-1], postgres, redis, environment)
+        yield Fallen(folder, port, filled.stdout.strip().splitlines()[-1], postgres, redis, environment, relay)
     finally:
+        if relay is not None:
+            relay.__exit__(None, None, None)
         for one in (web, redis, postgres):
             if one is not None:
                 one.stop()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from celery import current_app
 
 from gap.supervisor.children import wait_until
 from tests.factories import invented_nir
@@ -92,18 +93,21 @@ def test_the_fall_and_the_return_are_mailed_once_each_whatever_the_processes(fal
     assert len(fallen.mails()) == before + 2
 
 
-def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(fallen: Fallen, measured) -> None:
+@pytest.mark.parametrize("absence_s", [2, 10])
+def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(
+    absence_s: int, fallen: Fallen, measured
+) -> None:
     """Each sends again what was not answered, under the same key, as it is told to."""
     done: list[tuple[str, str]] = []
     interrupted: list[str] = []
     seen: list[str] = []
-    end = time.monotonic() + 7
+    end = time.monotonic() + 4 + absence_s
 
     def write(rank: int) -> None:
         number = 0
         while time.monotonic() < end:
             key, number = str(uuid.uuid4()), number + 1
-            body = patient(1000 * rank + number % 600, f"Fall{'abcde'[rank]}")
+            body = patient(1000 * rank + number % 600, f"Fall{'abcde'[rank]} {absence_s // 10 * 'Long'}")
             while time.monotonic() < end + 15:
                 try:
                     answer = fallen.program("/patients", body, key)
@@ -124,7 +128,7 @@ def test_programs_that_write_while_it_falls_lose_nothing_and_do_nothing_twice(fa
     with working(WRITERS, write):
         time.sleep(2)
         fallen.stop_database()
-        time.sleep(2)
+        time.sleep(absence_s)
         # Here: a server lives as long as the thread that started it.
         fallen.start_database()
     made = int(fallen.sql("select count(*) from admissions_patient")) - before
@@ -232,3 +236,78 @@ def test_a_server_that_starts_without_its_database_waits_for_it(fallen: Fallen) 
         child.stop()
         if not _answers(f"{fallen.url}/sante/pret/"):
             fallen.start_database()
+
+
+# ---- workers and scheduler ----
+
+# Owed in the seconds to come: an event to hand out, and invoices that leave in a lot.
+_DUE = """
+import itertools
+from datetime import timedelta
+from django.db import transaction
+from django.utils import timezone
+from admissions.enums import EventKind
+from admissions.events import SYSTEM, record_event
+from admissions.models import EventDelivery
+from factory.django import DjangoModelFactory
+from tests import factories
+from tests.worklists import scene
+# Numbers that no other process has given.
+scene._numbers = itertools.count(FIRST)
+for one in vars(factories).values():
+    if isinstance(one, type) and issubclass(one, DjangoModelFactory):
+        one.reset_sequence(FIRST, force=True)
+for delay in (0, 1, 2):
+    invoice = scene.an_invoice()
+    stay = scene.a_stay()
+    scene.a_coverage(stay)
+    with transaction.atomic():
+        event = record_event(stay, EventKind.STAY_ADMITTED, SYSTEM)
+        EventDelivery.objects.filter(event=event).update(not_before=timezone.now() + timedelta(seconds=delay - 1))
+    print(invoice.number, stay.iep)
+"""
+_OWED = "select count(*) from admissions_eventdelivery where done_at is null"
+_READY = "select count(*) from billing_invoice where status = 'ready'"
+
+
+def owe(fallen: Fallen, first: int) -> list[list[str]]:
+    """The number of each invoice, and the stay of each event. `first`: above the numbers given before."""
+    return [line.split() for line in fallen.script(_DUE.replace("FIRST", str(first))).splitlines()]
+
+
+def done(fallen: Fallen) -> bool:
+    return fallen.sql(_OWED) == fallen.sql(_READY) == "0"
+
+
+def test_what_is_due_while_one_and_then_the_other_falls_is_done_once_by_the_same_workers(fallen, measured) -> None:
+    with fallen.workers() as children:
+        made = owe(fallen, 100)
+        fallen.stop_database()
+        time.sleep(3)
+        fallen.start_database()
+        start = time.monotonic()
+        wait_until(lambda: done(fallen), children[0], 40)
+        measured("base revenue : ce qui était dû, fait en ms", round((time.monotonic() - start) * 1000))
+        fallen.redis.stop()
+        made += owe(fallen, 200)
+        fallen.redis.launch(fallen.folder / "redis.log")
+        fallen.redis.wait()
+        start = time.monotonic()
+        wait_until(lambda: done(fallen), children[0], 40)
+        measured("Redis revenu : ce qui était dû, fait en ms", round((time.monotonic() - start) * 1000))
+        # Some turns more of every sweeper.
+        time.sleep(1.5)
+        assert [child.process.poll() for child in children] == [None, None]
+    invoices, stays = (", ".join(f"'{one}'" for one in column) for column in zip(*made, strict=True))
+    sent = "select count(*), count(distinct invoice_id) from billing_exchangerecord "
+    assert fallen.sql(f"{sent} where invoice_number in ({invoices})") == f"{len(made)}|{len(made)}"
+    asked = "select count(*), count(distinct stay_id) from teleservices_teleservicecall c join admissions_stay s "
+    assert fallen.sql(f"{asked} on s.id = c.stay_id where s.iep in ({stays})") == f"{len(made)}|{len(made)}"
+    lots = fallen.sql("select name from billing_exchangefile where direction = 'out' and status = 'written'")
+    left = fallen.folder / "var" / "files" / "exchange" / "out"
+    assert sorted(one.name for one in left.iterdir()) == sorted(lots.splitlines())
+
+
+def test_however_long_redis_is_gone_no_worker_gives_it_up() -> None:
+    """Celery's own hundred tries are over in three quarters of an hour; a process that ends there may stay ended."""
+    assert current_app.conf.broker_connection_max_retries is None
