@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import tablib
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -177,12 +176,8 @@ def export(headers: Sequence[str], rows: Iterable[Sequence[Any]], name: str, kin
             _csv_lines(headers, rows), content_type="text/csv; charset=utf-8"
         )
     else:
-        book = tablib.Dataset(headers=[neutral(header) for header in headers], title=name[:31])
-        for row in rows:
-            book.append([neutral(value) for value in row])
-        response = HttpResponse(
-            xlsx(book), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        )
+        book = xlsx(name, [neutral(one) for one in headers], ([neutral(value) for value in row] for row in rows))
+        response = HttpResponse(book, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     response.headers["Cache-Control"] = "no-store"
     return response

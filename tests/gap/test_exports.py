@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def cells_of(headers: tuple[str, ...], row: tuple[Any, ...], kind: str) -> list[
     response = export(headers, [row], "essai", kind)
     if kind == "xlsx":
         sheet = load_workbook(io.BytesIO(response.content)).active
-        return [list(line) for line in sheet.iter_rows()][1]
+        return list(list(sheet.iter_rows(max_row=2, max_col=len(row)))[1])
     content = b"".join(response.streaming_content).decode("utf-8-sig")
     return list(csv.reader(io.StringIO(content, newline=""), delimiter=";"))[1]
 
@@ -81,6 +81,17 @@ def test_numbers_and_dates_stay_what_they_are() -> None:
     assert kinds[0][1] == -12 and kinds[1][1] == -3.5
 
 
+def test_days_and_hours_are_shown_as_one_writes_them_here() -> None:
+    day, moment = cells_of(("a", "b"), (date(2026, 5, 4), datetime(2026, 5, 4, 7, 30, tzinfo=UTC)), "xlsx")
+    assert (day.value, day.number_format) == (datetime(2026, 5, 4), "dd/mm/yyyy")
+    assert (moment.value, moment.number_format) == (datetime(2026, 5, 4, 9, 30), "dd/mm/yyyy hh:mm")
+
+
+def test_a_text_longer_than_a_cell_of_excel_is_cut_and_not_lost() -> None:
+    (long,) = cells_of(("a",), ("x" * 40_000,), "xlsx")
+    assert long.value == "x" * 32_767
+
+
 @pytest.mark.parametrize(
     "text", ["MORVAN", "L’Haÿ", "d’Été", "CH de Valmont", "–", "0099000102", "É-B", "12 rue d’en haut"]
 )
@@ -104,7 +115,7 @@ def test_no_other_file_of_the_product_writes_a_table() -> None:
         for path in (ROOT / app).rglob("*.py")
         if any(
             word in path.read_text(encoding="utf-8")
-            for word in ("csv.writer", "DictWriter", "import tablib", "openpyxl")
+            for word in ("csv.writer", "DictWriter", "tablib", "openpyxl", "xlsxwriter")
         )
     }
     assert found == {"gap/lists.py", "gap/workbook.py"}
