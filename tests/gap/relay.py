@@ -25,7 +25,7 @@ class Relay:
 
     `lose(nth)` arms it: of the transactions that end from then on, the nth has its answer thrown away once the server
     has given it (so: once it is committed), and both sides are closed. A statement alone is a transaction too;
-    `writing`: those that COMMIT after an INSERT alone count.
+    `of`: those alone count that end by a COMMIT and have such a word in them (« INSERT »; « COMMIT », any).
     PostgreSQL's protocol 3 says when one has ended: ReadyForQuery, status « I ».
     """
 
@@ -36,7 +36,7 @@ class Relay:
         #: What the one was made of whose answer was lost.
         self.lost: list[str] | None = None
         self._to_lose = 0
-        self._writing = False
+        self._of = ""
         self._lock = threading.Lock()
         self._folder = tempfile.TemporaryDirectory(prefix="gap-relay-")
         self._listening = socket.socket(socket.AF_UNIX)
@@ -50,9 +50,9 @@ class Relay:
     def url(self) -> str:
         return f"postgres://postgres@{quote(self.folder, safe='')}/minigap"
 
-    def lose(self, nth: int, *, writing: bool = False) -> None:
+    def lose(self, nth: int, of: str = "") -> None:
         with self._lock:
-            self._to_lose, self._writing, self.lost, self.ended = nth, writing, None, []
+            self._to_lose, self._of, self.lost, self.ended = nth, of, None, []
 
     def hold_still(self) -> None:
         """Nothing more is lost; what was stays told."""
@@ -116,7 +116,7 @@ class Relay:
 
     def _is_lost(self, of: list[str]) -> bool:
         with self._lock:
-            if self._writing and not (of[-1] == "COMMIT" and any(one.startswith("INSERT") for one in of)):
+            if self._of and not (of[-1] == "COMMIT" and any(one.startswith(self._of) for one in of)):
                 return False
             self.ended.append(of)
             if not self._to_lose or len(self.ended) < self._to_lose:
