@@ -198,15 +198,13 @@ def hospital(folder: Path, *, relayed: bool = False, web_workers: int = 2, **set
         command += ["--workers-kill-timeout", "5", "gap.wsgi:application"]
         asked = environment
         if relayed:
-            relay = Relay(postgres.socket_folder.absolute() / ".s.PGSQL.5432").__enter__()
+            relay = Relay(str(postgres.socket_folder.absolute())).start()
             asked = environment | {"DATABASE_URL": relay.url}
         web = Child("web", command, log=folder / "web.log", env=asked)
         wait_until(lambda: _answers(f"http://127.0.0.1:{port}/sante/pret/"), web, 40)
         yield Fallen(folder, port, filled.stdout.strip().splitlines()[-1], postgres, redis, environment, relay)
     finally:
-        if relay is not None:
-            relay.__exit__(None, None, None)
-        for one in (web, redis, postgres):
+        for one in (web, relay, redis, postgres):
             if one is not None:
                 one.stop()
         postgres.destroy()

@@ -9,8 +9,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -21,22 +19,23 @@ _WAITS = b"GHW"
 
 
 class Relay:
-    """Listens on a unix socket and hands on to the server's, whole answer by whole answer.
+    """Listens on a unix socket and hands on to the server, whole answer by whole answer.
 
     `lose(nth)` arms it: of the transactions that end from then on, the nth has its answer thrown away once the server
     has given it (so: once it is committed), and both sides are closed. A statement alone is a transaction too;
-    `writing`: those that COMMIT after an INSERT alone count.
+    `of`: those alone count that end by a COMMIT and have such a word in them (« INSERT »; « COMMIT », any).
     PostgreSQL's protocol 3 says when one has ended: ReadyForQuery, status « I ».
     """
 
-    def __init__(self, server: Path) -> None:
-        self.server = server
+    def __init__(self, host: str, port: int = 5432) -> None:
+        #: As libpq has it: the folder of a socket, or a name.
+        self.host, self.port = host, port
         #: What each transaction that ended was made of, in the server's words (« INSERT 0 1 », « COMMIT »).
         self.ended: list[list[str]] = []
         #: What the one was made of whose answer was lost.
         self.lost: list[str] | None = None
         self._to_lose = 0
-        self._writing = False
+        self._of = ""
         self._lock = threading.Lock()
         self._folder = tempfile.TemporaryDirectory(prefix="gap-relay-")
         self._listening = socket.socket(socket.AF_UNIX)
@@ -50,24 +49,22 @@ class Relay:
     def url(self) -> str:
         return f"postgres://postgres@{quote(self.folder, safe='')}/minigap"
 
-    def lose(self, nth: int, *, writing: bool = False) -> None:
+    def lose(self, nth: int, of: str = "") -> None:
         with self._lock:
-            self._to_lose, self._writing, self.lost, self.ended = nth, writing, None, []
+            self._to_lose, self._of, self.lost, self.ended = nth, of, None, []
 
     def hold_still(self) -> None:
         """Nothing more is lost; what was stays told."""
         with self._lock:
             self._to_lose = 0
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         self._listening.bind(f"{self.folder}/.s.PGSQL.5432")
         self._listening.listen()
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self._close(self._listening, *self._open)
         self._folder.cleanup()
 
@@ -77,15 +74,21 @@ class Relay:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
-            self._open |= {client, server}
             try:
-                server.connect(str(self.server))
+                server = self._connected()
             except OSError:
-                self._close(client, server)
+                self._close(client)
                 continue
+            self._open |= {client, server}
             for carry in (self._ask, self._answer):
                 threading.Thread(target=self._until_closed, args=(carry, client, server), daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if not self.host.startswith("/"):
+            return socket.create_connection((self.host, self.port), timeout=None)
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{self.host}/.s.PGSQL.{self.port}")
+        return server
 
     def _until_closed(
         self, carry: Callable[[socket.socket, socket.socket], None], client: socket.socket, server: socket.socket
@@ -116,7 +119,7 @@ class Relay:
 
     def _is_lost(self, of: list[str]) -> bool:
         with self._lock:
-            if self._writing and not (of[-1] == "COMMIT" and any(one.startswith("INSERT") for one in of)):
+            if self._of and not (of[-1] == "COMMIT" and any(one.startswith(self._of) for one in of)):
                 return False
             self.ended.append(of)
             if not self._to_lose or len(self.ended) < self._to_lose:
@@ -147,10 +150,11 @@ def through_a_relay() -> Iterator[Relay]:
     settings = connection.settings_dict
     own = settings["HOST"], settings["PORT"]
     connection.close()
-    with Relay(Path(own[0]) / f".s.PGSQL.{own[1] or 5432}") as relay:
-        settings["HOST"], settings["PORT"] = relay.folder, ""
-        try:
-            yield relay
-        finally:
-            connection.close()
-            settings["HOST"], settings["PORT"] = own
+    relay = Relay(own[0] or "localhost", int(own[1] or 5432)).start()
+    settings["HOST"], settings["PORT"] = relay.folder, ""
+    try:
+        yield relay
+    finally:
+        connection.close()
+        settings["HOST"], settings["PORT"] = own
+        relay.stop()

@@ -279,6 +279,7 @@ def done(fallen: Fallen) -> bool:
     return fallen.sql(_OWED) == fallen.sql(_READY) == "0"
 
 
+@pytest.mark.long
 def test_what_is_due_while_one_and_then_the_other_falls_is_done_once_by_the_same_workers(fallen, measured) -> None:
     with fallen.workers() as children:
         made = owe(fallen, 100)

@@ -6,8 +6,9 @@ import itertools
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from urllib.parse import urlencode
 
@@ -64,11 +65,12 @@ def count(fallen: Fallen, table: str) -> int:
     return int(fallen.sql(f"select count(*) from {table}"))
 
 
-def each_loss(relay: Relay) -> Iterator[int]:
-    """The first transaction of a demand, then the second, until a demand has had no more of them to lose."""
+def each_loss(relay: Relay) -> Iterator[Callable[[], None]]:
+    """Arms the relay: for the transaction that makes it, then for the first of a demand, the second, until it has no more."""
+    yield lambda: relay.lose(1, "INSERT")
+    assert relay.lost is not None and relay.lost[-1] == "COMMIT"
     for nth in range(1, 40):
-        yield nth
-        relay.hold_still()
+        yield partial(relay.lose, nth)
         if relay.lost is None:
             # A few at least: the session or the token, what is looked up, the effect.
             assert nth > 3, relay.ended
@@ -84,20 +86,20 @@ def test_a_program_that_lost_the_answer_sends_again_under_its_key_and_makes_one(
     """Whichever transaction of the demand has its answer lost: each in its turn."""
     path, table = PATHS[what]
     untold = 0
-    for nth in each_loss(relay):
+    for arm in each_loss(relay):
         body, key, before = a_body(fallen, what), str(uuid.uuid4()), count(fallen, table)
-        relay.lose(nth)
+        arm()
         told = fallen.program(path, body, key)
         relay.hold_still()
         made = count(fallen, table) - before
         # A connection found broken before anything is asked is opened again: nobody notices.
         assert told.status in (201, 503), told
         again = fallen.program(path, body, key)
-        assert again.status == 201 and count(fallen, table) - before == 1, (nth, relay.lost)
+        assert again.status == 201 and count(fallen, table) - before == 1, relay.lost
         if made:
             assert again.headers["idempotent-replayed"] == "true"
             untold += told.status == 503 and "COMMIT" in (relay.lost or [])
-    assert untold == 1
+    assert untold >= 1
     measured("réponses d’un COMMIT perdues, faites deux fois", 0)
 
 
@@ -105,7 +107,7 @@ def test_a_program_that_lost_the_answer_sends_again_under_its_key_and_makes_one(
 def test_under_another_key_the_same_program_makes_two_patients_or_is_refused_its_own_stay(what, fallen, relay) -> None:
     path, table = PATHS[what]
     demand, before = a_body(fallen, what), count(fallen, table)
-    relay.lose(1, writing=True)
+    relay.lose(1, "INSERT")
     assert fallen.program(path, demand, str(uuid.uuid4())).status == 503
     again = fallen.program(path, demand, str(uuid.uuid4()))
     assert (again.status, count(fallen, table) - before) == UNPROTECTED[what]
@@ -170,17 +172,17 @@ def screen(fallen: Fallen) -> Screen:
 def test_a_form_sent_again_after_a_lost_answer_makes_one(what, fallen, screen, relay) -> None:
     table = PATHS[what][1]
     untold = 0
-    for nth in each_loss(relay):
+    for arm in each_loss(relay):
         (path, form), before = a_form(screen, what), count(fallen, table)
-        relay.lose(nth)
+        arm()
         told = screen.ask(path, form)
         relay.hold_still()
         made = count(fallen, table) - before
         assert told.status in (302, 503), told
         again = screen.ask(path, form)
-        assert again.status == 302 and count(fallen, table) - before == 1, (nth, relay.lost, again)
+        assert again.status == 302 and count(fallen, table) - before == 1, (relay.lost, again)
         untold += told.status == 503 and made == 1 and "COMMIT" in (relay.lost or [])
-    assert untold == 1
+    assert untold >= 1
 
 
 @pytest.mark.parametrize("what", PATHS)
@@ -189,7 +191,7 @@ def test_without_the_key_of_its_form_it_makes_two_patients_or_is_refused_its_own
 ) -> None:
     table = PATHS[what][1]
     (path, form), before = a_form(screen, what), count(fallen, table)
-    relay.lose(1, writing=True)
+    relay.lose(1, "INSERT")
     assert screen.ask(path, form | {"creation_key": str(uuid.uuid4())}).status == 503
     again = screen.ask(path, form | {"creation_key": str(uuid.uuid4())})
     status, made = UNPROTECTED[what]
