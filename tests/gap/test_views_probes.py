@@ -20,7 +20,7 @@ def balancer() -> Client:
 @override_settings(SECURE_SSL_REDIRECT=True, ALLOWED_HOSTS=["gap.hopital.example"])
 def test_a_probe_needs_neither_the_public_name_nor_tls(balancer: Client) -> None:
     assert balancer.get("/sante/vivant/").json() == {"status": "ok"}
-    well = dict.fromkeys(("database", "writable", "redis", "disk", "clock"), True)
+    well = dict.fromkeys(("database", "writable", "redis", "disk", "clock", "certificates"), True)
     assert balancer.get("/sante/pret/").json() == {"status": "ok", **well}
     assert balancer.get("/connexion/", headers={"host": "gap.hopital.example"}).status_code == 301
 
