@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import pytest
+
 from bench.security.__main__ import table
 from bench.security.chapters import CHAPTERS, chapter_of
 from bench.security.collecting import Collector
@@ -23,6 +25,21 @@ def test_every_test_that_a_document_of_security_names_is_run_by_the_command() ->
     named = {name for document in DOCUMENTS for name in re.findall(r"`(tests/[\w/]+\.py)", document.read_text())}
     assert len(DOCUMENTS) >= 3 and len(named) > 20
     assert sorted(name for name in named if chapter_of(name) is None) == []
+
+
+@pytest.mark.parametrize(
+    "promised",
+    [
+        "adresses × rôles",
+        "entrées mauvaises envoyées à l’API",
+        "altérations du journal trouvées",
+        "fuites trouvées",
+        "restauration\u00a0: durée en ms (RTO)",
+    ],
+)
+def test_each_figure_that_the_table_owes_is_measured_by_one_of_its_tests(promised) -> None:
+    files = [file for chapter in CHAPTERS.values() for file in chapter]
+    assert [file for file in files if f'"{promised}"' in (ROOT / file).read_text().replace(" :", "\u00a0:")]
 
 
 def report(nodeid: str, outcome: str, when: str = "call", **figures: float) -> SimpleNamespace:

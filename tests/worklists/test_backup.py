@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,7 @@ class Server:
 
 @pytest.mark.long
 def test_a_hospital_comes_back_whole_on_another_server_and_sends_nothing_twice(
-    simulator, establishment, empty_database, tmp_path
+    simulator, establishment, empty_database, tmp_path, measured
 ) -> None:
     kept = hospital.fill(establishment)
     ready = Invoice.objects.filter(payer="AMC", status="sent").count()
@@ -110,7 +111,11 @@ def test_a_hospital_comes_back_whole_on_another_server_and_sends_nothing_twice(
     lost = next_number("stay_iep")
     again = Server(empty_database, tmp_path / "new")
     said = again.manage("restore", str(tmp_path / "backup"))
-    assert "RPO" in said and "RTO" in said and "absent" not in said
+    assert "absent" not in said
+    since, took = (re.search(pattern, said) for pattern in (r"RPO.*\((\d+)\s*s\)", r"RTO\D*([\d.]+)\s*s"))
+    assert since is not None and took is not None, said
+    measured("restauration : âge de ce qui est revenu, en s (RPO)", int(since[1]))
+    measured("restauration : durée en ms (RTO)", round(float(took[1]) * 1000))
 
     seen = again.asked(AFTER, kept.stay.iep, kept.user.username)
     assert seen["page"] == 200 and seen["name"] and seen["nir"] == kept.nir
