@@ -57,15 +57,16 @@ class Lookout:
     def _look(self) -> None:
         silence.is_mine_to_watch()
         while True:
-            well = False
+            here = False
             try:
-                well = self._ask()
-            except Exception as problem:  # whatever it is, the next look is in a moment
+                here = self._ask()
+            except Exception as problem:  # a fault of ours says nothing of the database
+                self._asked = None
                 log.warning("lookout_failed", problem=type(problem).__name__)
-            time.sleep(self._every_s if well else min(_WHILE_AWAY_S, self._every_s))
+            time.sleep(self._every_s if here else min(_WHILE_AWAY_S, self._every_s))
 
     def _ask(self) -> bool:
-        """Look once; is all well? Its connection is closed after: between two looks there is none to keep alive."""
+        """Look once; are both servers there? Its connection is closed after: between two looks there is none to keep alive."""
         start = time.monotonic()
         # Since when nothing was answered: libpq gives up a connection (`connect_timeout`) before we call that a silence.
         self._asked = self._asked or start
@@ -77,7 +78,8 @@ class Lookout:
             silence.ends()
         if database.answers or time.monotonic() - start < _REFUSES_S:
             self._asked = None
-        return all(health.look(database).parts.values())
+        found = health.look(database)
+        return found.database and found.redis
 
     def _watch(self) -> None:
         while True:
