@@ -30,6 +30,7 @@ class Action(StrEnum):
     ASSIGN_WORK = "assign_work"
     SEE_DEBTORS = "see_debtors"
     VALIDATE_ASSOCIATION = "validate_association"
+    EDIT_DEBTOR = "edit_debtor"
     TREAT_ANOMALY = "treat_anomaly"
     CHANGE_RULES = "change_rules"
     SEE_INVOICES = "see_invoices"

@@ -31,6 +31,7 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.ASSIGN_WORK: _all(Reach.SERVICES, *_WORKERS),
     Action.SEE_DEBTORS: _all(Reach.INSTALLATION, *_HOSPITAL),
     Action.VALIDATE_ASSOCIATION: _all(Reach.INSTALLATION, Role.REFERENT),
+    Action.EDIT_DEBTOR: _all(Reach.INSTALLATION, Role.REFERENT),
     Action.TREAT_ANOMALY: _all(Reach.ESTABLISHMENT, Role.REFERENT),
     Action.CHANGE_RULES: _all(Reach.INSTALLATION, Role.REFERENT),
     Action.SEE_INVOICES: _all(Reach.SERVICES, Role.BILLING, Role.CASHIER, Role.REFERENT),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from admissions.models import Card, Coverage, Patient
 from debtors.enums import AssociationStatus
@@ -108,8 +108,14 @@ def _pass_association(pk: int, mark: str) -> None:
         with transaction.atomic():
             rows.update(fingerprint=mark)
     except IntegrityError:
-        # Learnt twice, under two keys: the one that already has the new mark stays.
-        rows.update(fingerprint=mark, status=AssociationStatus.REJECTED)
+        # Learnt twice, under two keys: the one that already has the new mark stays, and has what the other counted.
+        former = rows.get()
+        twin = DatamatrixAssociation.objects.exclude(status=AssociationStatus.REJECTED).get(
+            fingerprint=mark, domain=former.domain, debtor=former.debtor_id, amc_number=""
+        )
+        Coverage.objects.filter(association=former).update(association=twin)
+        DatamatrixAssociation.objects.filter(pk=twin.pk).update(use_count=F("use_count") + former.use_count)
+        former.delete()
 
 
 def _in_pages(rows: Any) -> Iterator[Any]:

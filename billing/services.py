@@ -24,8 +24,9 @@ from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Pay
 from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided, share_out
+from debtors import upkeep
+from debtors.enums import ChangeSource
 from debtors.models import Debtor
-from debtors.services import refresh_debtor
 from teleservices import planning, rights
 from teleservices.enums import OPEN, CallStatus, Disposition
 from teleservices.messages import CalculationAnswer, Operation
@@ -220,7 +221,7 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
             "dre_recipient": answer.dre_recipient,
         }
         fitting = {name: _fitting(Debtor, name, text) for name, text in said.items()}
-        refresh_debtor(call.debtor_id, fitting, rights.received_at(call))
+        upkeep.refresh(call.debtor_id, fitting, rights.received_at(call), ChangeSource.ENGAGEMENT)
     return engagement
 
 

@@ -24,3 +24,19 @@ class MatchLevel(models.TextChoices):
     CSR = "csr", "organisme, convention et CSR"
     CONVENTION = "convention", "organisme et convention"
     AMC = "amc", "organisme"
+
+
+class ChangeSource(models.TextChoices):
+    """Who says what a debtor's record should hold."""
+
+    ENGAGEMENT = "engagement", "un engagement"
+    DIRECTORY = "directory", "l’annuaire AMC"
+    PERSON = "person", "une personne"
+    IMPORT = "import", "un import"
+
+
+class ChangeState(models.TextChoices):
+    APPLIED = "applied", "appliqué"
+    PROPOSED = "proposed", "proposé"
+    ACCEPTED = "accepted", "accepté"
+    DISMISSED = "dismissed", "écarté"

@@ -1,4 +1,4 @@
-"""A référent's decision on one association."""
+"""A référent's decision on one association; a record as a person writes it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from debtors.enums import AssociationStatus, DebtorKind
-from debtors.models import Debtor
+from debtors.models import KEPT_UP, Debtor
 
+_POSTCODE = 5
 VALIDATE, CHANGE, REJECT = "valider", "modifier", "rejeter"
 STATUS_OF = {
     VALIDATE: AssociationStatus.VALIDATED,
@@ -60,3 +61,25 @@ class DecisionForm(forms.Form):
     @property
     def new_debtor(self) -> Debtor | None:
         return self.cleaned_data["debtor"] if self.cleaned_data["decision"] == CHANGE else None
+
+
+class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a person may write of a record. `version` is the one that was read."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
+
+    class Meta:
+        model = Debtor
+        fields = KEPT_UP
+        labels = {"dre_recipient": "Destinataire des DRE"}
+        error_messages = {"name": {"required": "Le nom est nécessaire."}}
+
+    def clean_postcode(self) -> str:
+        text = str(self.cleaned_data["postcode"]).strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) == _POSTCODE):
+            raise ValidationError("Un code postal a cinq chiffres.")
+        return text
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {name: str(self.cleaned_data[name]).strip() for name in KEPT_UP}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 
-from debtors.enums import AssociationStatus, DebtorKind
+from debtors.enums import AssociationStatus, ChangeSource, ChangeState, DebtorKind
+
+#: What of a record payers and the directory tell, and people may write.
+KEPT_UP: Final = ("name", "address", "postcode", "town", "dre_address", "dre_recipient")
 
 
 class Operator(models.Model):
@@ -42,7 +48,12 @@ class Debtor(models.Model):
     dre_recipient = models.CharField("destinataire des DRE", max_length=80, blank=True)
     multiple_centres = models.BooleanField("en centre de gestion multiple", default=False)
     active = models.BooleanField("actif", default=True)
+    #: Fields that a person wrote: what a payer or the directory says of them is proposed, and no longer applied.
+    locked = ArrayField(
+        models.CharField(max_length=30), verbose_name="champs tenus à la main", default=list, blank=True
+    )
     refreshed_at = models.DateTimeField("fiche rafraîchie le", null=True, blank=True)
+    version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField("créée le", auto_now_add=True)
 
     class Meta:
@@ -61,6 +72,56 @@ class Debtor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def label_of(field: str) -> str:
+    """A field of a record, as its screen calls it."""
+    return next(str(one.verbose_name) for one in Debtor._meta.fields if one.name == field)
+
+
+class DebtorChange(models.Model):
+    """One field of a debtor's record that somebody, or a payer's message, said to be otherwise; what became of that."""
+
+    debtor = models.ForeignKey(Debtor, verbose_name="débiteur", on_delete=models.CASCADE, related_name="changes")
+    field = models.CharField("champ", max_length=30, choices=[(name, name) for name in KEPT_UP])
+    before = models.CharField("valeur d’avant", max_length=255, blank=True)
+    after = models.CharField("valeur dite", max_length=255, blank=True)
+    source = models.CharField("dite par", max_length=12, choices=ChangeSource.choices)
+    state = models.CharField("état", max_length=10, choices=ChangeState.choices)
+    said_at = models.DateTimeField("dite le")
+    #: Of a proposal: payers repeat themselves with each engagement.
+    said_count = models.PositiveIntegerField("dite … fois", default=1)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="décidée par", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField("décidée le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "changement d’une fiche débiteur"
+        verbose_name_plural = "changements des fiches débiteurs"
+        ordering = ["-said_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["debtor", "field"], condition=Q(state=ChangeState.PROPOSED), name="one_open_proposal_a_field"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[ChangeState.ACCEPTED, ChangeState.DISMISSED], decided_at__isnull=False)
+                | Q(state__in=[ChangeState.APPLIED, ChangeState.PROPOSED], decided_at__isnull=True),
+                name="a_proposal_is_decided_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["debtor", "-said_at", "-id"], name="change_debtor"),
+            models.Index(fields=["said_at"], condition=Q(state=ChangeState.PROPOSED), name="change_proposed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.debtor_id} {self.field}"
+
+    @property
+    def label(self) -> str:
+        """The field, as the record's screen calls it."""
+        return label_of(self.field)
 
 
 class DirectoryEntry(models.Model):
@@ -122,6 +183,9 @@ class DatamatrixAssociation(models.Model):
     )
     use_count = models.PositiveIntegerField("usages", default=0)
     last_used_at = models.DateTimeField("dernier usage", null=True, blank=True)
+    #: Of one that a référent rejected: how often an agent chose that debtor all the same, and when last.
+    contested_count = models.PositiveIntegerField("choix malgré le rejet", default=0)
+    contested_at = models.DateTimeField("dernier choix malgré le rejet", null=True, blank=True)
     version = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import CharField, Q, QuerySet
 
-from debtors.enums import USABLE, DebtorKind, MatchLevel
+from debtors.enums import USABLE, AssociationStatus, DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
 from gap.compiled import Compiled, Given
 
@@ -43,8 +43,20 @@ class Match:
         return self.associations[0] if len(debtors) == 1 else None
 
 
+def of_context(context: CardContext) -> QuerySet[DatamatrixAssociation]:
+    """What was learnt of exactly this context, or of exactly this card when nobody can parse it; whatever its status."""
+    rows = DatamatrixAssociation.objects.filter(domain=context.domain)
+    if context.amc_number:
+        return rows.filter(amc_number=context.amc_number, convention=context.convention, csr=context.csr)
+    return rows.filter(amc_number="", fingerprint__in=context.fingerprints)
+
+
 def match_card(context: CardContext, day: date) -> Match:
-    """From the most to the least specific: whole card, AMC + convention + CSR, AMC + convention, AMC."""
+    """From the most to the least specific: whole card, AMC + convention + CSR, AMC + convention, AMC.
+
+    A debtor that a référent rejected for this context comes back by none of them.
+    """
+    rejected = of_context(context).filter(status=AssociationStatus.REJECTED)
     usable = (
         DatamatrixAssociation.objects.filter(
             Q(valid_until__isnull=True) | Q(valid_until__gte=day),
@@ -53,6 +65,7 @@ def match_card(context: CardContext, day: date) -> Match:
             valid_from__lte=day,
             debtor__active=True,
         )
+        .exclude(debtor__in=rejected.order_by().values("debtor"))
         .select_related("debtor")
         .order_by("-use_count", "-last_used_at", "pk")
     )

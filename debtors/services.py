@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from debtors.enums import USABLE, AssociationStatus
 from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
-from debtors.querysets import CardContext
+from debtors.querysets import CardContext, of_context
 
 
 class AssociationConflict(Exception):
@@ -29,15 +29,17 @@ def learn_association(
 ) -> DatamatrixAssociation:
     """An agent chose this debtor for this card. Stored to validate; the associations set aside are to verify.
 
-    `day`: the day of care, when it was before today. What is learnt holds from then on, or the same card read again for
-    the same stay would be unknown.
+    What a référent rejected for this context is not learnt again: that association is returned as it stands, and counts
+    that it was chosen all the same. `day`: the day of care, when it was before today. What is learnt holds from then on,
+    or the same card read again for the same stay would be unknown.
     """
     since = min(day or timezone.localdate(), timezone.localdate())
-    usable = DatamatrixAssociation.objects.select_for_update().filter(domain=context.domain, status__in=USABLE)
-    if context.amc_number:
-        same = usable.filter(amc_number=context.amc_number, convention=context.convention, csr=context.csr)
-    else:
-        same = usable.filter(amc_number="", fingerprint__in=context.fingerprints)
+    here = of_context(context).select_for_update(of=("self",))
+    if rejected := here.filter(status=AssociationStatus.REJECTED, debtor=debtor).order_by("-decided_at", "-pk").first():
+        contested = DatamatrixAssociation.objects.filter(pk=rejected.pk)
+        contested.update(contested_count=F("contested_count") + 1, contested_at=timezone.now())
+        return rejected
+    same = here.filter(status__in=USABLE)
     if already := same.filter(debtor=debtor).first():
         if since < already.valid_from:
             already.valid_from = since
@@ -97,14 +99,3 @@ def store_directory_answer(key: dict[str, Any], answer: dict[str, Any], at: date
     """Keep what the directory said of one route. `key`: amc_number, convention, csr, domain."""
     entry, _ = DirectoryEntry.objects.update_or_create(defaults=answer | {"answered_at": at}, **key)
     return entry
-
-
-def refresh_debtor(debtor_id: int, fields: dict[str, str], at: datetime) -> list[str]:
-    """Refresh a record from an engagement. Only what is said and differs is written. Returns the changed fields."""
-    debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
-    changed = [name for name, value in fields.items() if value and getattr(debtor, name) != value]
-    for name in changed:
-        setattr(debtor, name, fields[name])
-    debtor.refreshed_at = at
-    debtor.save(update_fields=[*changed, "refreshed_at"])
-    return changed

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from debtors import views
+from debtors import views, views_records
 
 app_name = "debtors"
 urlpatterns = [
     path("", views.index, name="index"),
     path("<int:pk>/", views.debtor, name="debtor"),
+    path("<int:pk>/fiche/", views_records.edit, name="edit"),
+    path("<int:pk>/rendre/", views_records.let_go, name="let-go"),
+    path("changements/<int:pk>/", views_records.decide_change, name="decide-change"),
     path("choix/", views.choices, name="choices"),
     path("associations/", views.associations, name="associations"),
     path("associations/<int:pk>/", views.association, name="association"),

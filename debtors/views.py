@@ -12,16 +12,17 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from debtors.enums import AssociationStatus
+from debtors.enums import AssociationStatus, ChangeState
 from debtors.filters import AssociationFilter, DebtorFilter
 from debtors.forms import CHANGE, REJECT, DecisionForm
-from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
+from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DirectoryEntry, label_of
 from debtors.querysets import search_debtors
 from debtors.services import AssociationConflict, decide_association
 from gap.lists import bounded_count, page_number, page_of
 
 QUEUE = 12
 CHOICES = 8
+CHANGES = 12
 _DONE = {
     AssociationStatus.VALIDATED: "validée",
     AssociationStatus.REJECTED: "rejetée",
@@ -61,7 +62,17 @@ def debtor(request: HttpRequest, pk: int) -> HttpResponse:
     )
     rows = found.associations.select_related("created_by", "decided_by").order_by("-use_count", "-created_at", "pk")
     page = page_of(rows, page_number(request.GET.get("page")), size=20)
-    return render(request, "debtors/debtor.html", {"debtor": found, "entries": entries, "page": page})
+    context = {"debtor": found, "entries": entries, "page": page, "changes": _changes(found)}
+    context["may_edit"] = colleague(request).may(Action.EDIT_DEBTOR)
+    context["labels"] = {name: label_of(name) for name in found.locked}
+    return render(request, "debtors/debtor.html", context)
+
+
+def _changes(debtor: Debtor) -> list[DebtorChange]:
+    """What waits for a decision, then the last of what was said."""
+    rows = debtor.changes.select_related("decided_by")
+    waiting = list(rows.filter(state=ChangeState.PROPOSED))
+    return [*waiting, *rows.exclude(state=ChangeState.PROPOSED)[: CHANGES - len(waiting)]]
 
 
 @require_safe

@@ -11,6 +11,8 @@ from admissions.enums import EXTERNAL_KINDS, Protection, RightsStatus, StayStatu
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date, latest_rights
 from admissions.services.coverage import apply_rights, rights_undetermined
+from debtors import upkeep
+from debtors.enums import ChangeSource
 from debtors.models import DirectoryEntry
 from debtors.querysets import directory_entry
 from debtors.services import store_directory_answer
@@ -149,6 +151,12 @@ class DirectoryHandler:
             "multiple_centres": answer.multiple_centres,
         }
         store_directory_answer(key, said, received_at(call))
+        debtor = coverage.debtor
+        # One centre of several has its own name and addresses: the route's are not for us to write on its record.
+        if answer.found and not (answer.multiple_centres or debtor.multiple_centres):
+            record = {"name": answer.amc_label[:120], "dre_address": answer.dre_address}
+            if any(text and getattr(debtor, name) != text for name, text in record.items()):
+                upkeep.refresh(debtor.pk, record, received_at(call), ChangeSource.DIRECTORY)
         if not answer.found and not perimeter.only_tested(call):
             rights_undetermined(
                 call.stay,

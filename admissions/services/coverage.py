@@ -19,7 +19,7 @@ from admissions.querysets import care_date
 from debtors import services as debtor_services
 from debtors.datamatrix import ReadCard, context, parse
 from debtors.datamatrix.keeping import SUFFIX
-from debtors.enums import DebtorKind, MatchLevel
+from debtors.enums import AssociationStatus, DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import CardContext, match_card
 from gap import incidents
@@ -115,17 +115,22 @@ def _found(stay: Stay, card: Card, actor: Actor) -> CardOutcome:
 
 @transaction.atomic
 def choose_debtor(stay: Stay, card: Card, debtor: Debtor, actor: Actor) -> Coverage:
-    """The agent says who pays for this card: the choice covers the patient and teaches the table. Raises Refused."""
+    """The agent says who pays for this card: the choice covers the patient and teaches the table. Raises Refused.
+
+    What a référent rejected for such cards covers this patient all the same, and teaches nothing: the coverage then has no
+    association.
+    """
     if debtor.kind != DebtorKind.AMC or not debtor.active:
         raise Refused("Cet organisme n’est pas une complémentaire en activité.", todo="Choisissez-en un autre.")
     stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
     if card.patient_id != stay.patient_id:
         raise Refused("Cette carte a été lue pour un autre patient.", todo="Scannez la carte de ce patient.")
     wanted = card_context(card, stay)
-    association = debtor_services.learn_association(wanted, debtor, actor.user, day=care_date(stay))
-    debtor_services.count_use(association, timezone.now())
-    coverage, _ = _cover(stay, card, wanted, debtor, association, MatchLevel.WHOLE, actor)
-    return coverage
+    learnt = debtor_services.learn_association(wanted, debtor, actor.user, day=care_date(stay))
+    if learnt.status == AssociationStatus.REJECTED:
+        return _cover(stay, card, wanted, debtor, None, None, actor)[0]
+    debtor_services.count_use(learnt, timezone.now())
+    return _cover(stay, card, wanted, debtor, learnt, MatchLevel.WHOLE, actor)[0]
 
 
 @transaction.atomic
@@ -248,7 +253,7 @@ def _cover(
     card: Card,
     wanted: CardContext,
     debtor: Debtor,
-    association: DatamatrixAssociation,
+    association: DatamatrixAssociation | None,
     level: MatchLevel | None,
     actor: Actor,
 ) -> tuple[Coverage, bool]:

@@ -18,7 +18,8 @@ from admissions.enums import CoverageKind, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.forms import AdmissionForm, PlanForm
 from admissions.models import Patient, Stay
-from admissions.presenters import LOCKED, banner, coverages_of_stay
+from admissions.presenters import LOCKED, banner
+from admissions.presenters_coverage import coverages_of_stay
 from admissions.services import coverage as coverage_services
 from admissions.services import desk, stays
 from admissions.views.common import (

@@ -16,7 +16,7 @@ from admissions.enums import CoverageKind, StayStatus
 from admissions.errors import Refused
 from admissions.forms import DeclareForm
 from admissions.models import Card, Coverage, Stay
-from admissions.presenters import coverages_of_stay
+from admissions.presenters_coverage import coverages_of_stay, how_found
 from admissions.querysets import care_date
 from admissions.services import coverage as services
 from admissions.views.common import acted, actor, draw, own_patients, own_sheets, own_stays, stay_or_404
@@ -65,7 +65,7 @@ def stay_scan(request: HttpRequest, iep: str) -> HttpResponse:
         return draw(request, "admissions/scan.html#notice", {"tone": "stop", "message": refused.sentence}, status=422)
     context = {"stay": stay, "outcome": outcome, "card": outcome.card, "coverage": outcome.coverage}
     if outcome.coverage is not None:
-        return acted(draw(request, "admissions/scan.html#found", context))
+        return acted(draw(request, "admissions/scan.html#found", context | {"found_by": how_found(outcome.coverage)}))
     if outcome.choices:
         return acted(draw(request, "admissions/scan.html#choices", context))
     if outcome.level is None and outcome.card.valid_until and outcome.card.valid_until < care_date(stay):

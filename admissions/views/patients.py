@@ -19,7 +19,8 @@ from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.forms import IdentityForm
 from admissions.models import Card, Coverage, Patient, Rights
-from admissions.presenters import LOCKED, banner, coverage_view, stay_row
+from admissions.presenters import LOCKED, banner, stay_row
+from admissions.presenters_coverage import coverage_view
 from admissions.querysets import likely_duplicates, parse_date
 from admissions.rules.identity import nir_disagreements
 from admissions.services import desk, patients
@@ -41,7 +42,7 @@ def patient(request: HttpRequest, ipp: str) -> HttpResponse:
 def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
     coverages = (
         Coverage.objects.filter(patient=person, active=True)
-        .select_related("debtor")
+        .select_related("debtor", "association")
         .prefetch_related(Prefetch("rights", queryset=Rights.objects.order_by("coverage_id", "-answered_at")))
         .order_by("kind", "rank", "-valid_from")
     )

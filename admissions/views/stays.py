@@ -20,7 +20,8 @@ from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.forms import CancelForm, DischargeForm, EndRoomForm, MovementForm, RoomForm, ServiceForm
 from admissions.models import Movement, ParticularRequest, Stay
-from admissions.presenters import banner, coverages_of_stay, nights, stay_row, stay_title
+from admissions.presenters import banner, nights, stay_row, stay_title
+from admissions.presenters_coverage import coverages_of_stay
 from admissions.services import desk, stays
 from admissions.views.common import actor, draw, stay_or_404, stay_scan_url, version_of
 

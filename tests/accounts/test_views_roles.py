@@ -113,6 +113,9 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
     keys = (
         {
             "debtors:debtor": world.coverage.debtor_id,
+            "debtors:edit": world.coverage.debtor_id,
+            "debtors:let-go": world.coverage.debtor_id,
+            "debtors:decide-change": 1,
             "worklists:debtor-calls": world.coverage.debtor_id,
             "debtors:association": world.association.pk,
             "debtors:decide": world.association.pk,

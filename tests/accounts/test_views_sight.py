@@ -47,6 +47,9 @@ THEIR_OWN = {
 #: A payer's card, a channel, a certificate: the same for every establishment of the installation.
 SHARED = {
     "debtors:debtor",
+    "debtors:edit",
+    "debtors:let-go",
+    "debtors:decide-change",
     "debtors:association",
     "debtors:decide",
     "worklists:debtor-calls",

@@ -91,6 +91,50 @@ def test_choosing_another_debtor_marks_the_first_association_to_verify(stay, age
     assert DatamatrixAssociation.objects.filter(status=AssociationStatus.TO_VALIDATE).count() == 1
 
 
+def rejected(stay, debtor, **context):
+    return AssociationFactory(debtor=debtor, status=AssociationStatus.REJECTED, domain=stay.domain, **context)
+
+
+def test_what_a_referent_rejected_for_a_context_comes_back_by_no_rule(stay) -> None:
+    debtor = DebtorFactory(amc_number="0099000104")
+    rejected(stay, debtor, amc_number="0099000104", convention="RO")
+    # The same debtor, by a wider rule, and learnt of the card itself for another context.
+    AssociationFactory(debtor=debtor, amc_number="0099000104", convention="SP")
+    assert read(stay, card_text()).needs_choice
+    other = AssociationFactory(
+        debtor=DebtorFactory(), amc_number="0099000104", convention="SP", status=AssociationStatus.TO_VALIDATE
+    )
+    assert read(stay, card_text()).coverage.debtor == other.debtor
+
+
+def test_a_rejection_holds_for_its_own_context_alone(stay) -> None:
+    debtor = DebtorFactory(amc_number="0099000104")
+    rejected(stay, debtor, amc_number="0099000104", convention="SP")
+    AssociationFactory(debtor=debtor, amc_number="0099000104", convention="RO")
+    assert read(stay, card_text()).coverage.debtor == debtor
+
+
+def test_an_agent_who_chooses_a_rejected_debtor_covers_this_dossier_alone_and_the_referent_sees_it(stay, agent) -> None:
+    debtor = DebtorFactory(amc_number="0099000104")
+    kept = rejected(stay, debtor, amc_number="0099000104", convention="RO")
+    for count in (1, 2):
+        coverage = coverages.choose_debtor(stay, read(stay, card_text()).card, debtor, Actor(user=agent))
+        kept.refresh_from_db()
+        assert (coverage.debtor, coverage.association, kept.contested_count) == (debtor, None, count)
+    assert DatamatrixAssociation.objects.get() == kept and kept.status == AssociationStatus.REJECTED
+    assert read(stay, card_text()).needs_choice
+
+
+def test_a_card_that_nobody_can_parse_is_rejected_by_its_whole_content(stay, agent) -> None:
+    debtor = DebtorFactory()
+    card = read(stay, "unreadable 1").card
+    coverages.choose_debtor(stay, card, debtor, Actor(user=agent))
+    DatamatrixAssociation.objects.update(status=AssociationStatus.REJECTED)
+    assert read(stay, "unreadable 1").needs_choice
+    coverages.choose_debtor(stay, read(stay, "unreadable 2").card, debtor, Actor(user=agent))
+    assert read(stay, "unreadable 2").coverage.debtor == debtor
+
+
 def test_several_centres_give_a_short_list_most_used_first(stay) -> None:
     for uses in (3, 12):
         AssociationFactory(

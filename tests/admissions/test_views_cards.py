@@ -42,6 +42,25 @@ def test_a_known_card_covers_the_patient(desk, stay) -> None:
     assert (coverage.debtor, coverage.source, coverage.member_number) == (debtor, CoverageSource.CARD, "08441927")
 
 
+@pytest.mark.parametrize(
+    ("status", "mark"), [("validated", ""), ("to_validate", ", à valider"), ("to_verify", ", à vérifier")]
+)
+def test_the_rule_that_decided_is_said_with_a_mark_while_no_referent_has_validated(status, mark, desk, stay) -> None:
+    AssociationFactory(debtor=DebtorFactory(amc_number="7000000042"), status=status)
+    said = f"Trouvé par la table\u00a0: organisme, convention et CSR{mark}."
+    assert said in scan(desk, stay, card()).text
+    assert f"(organisme, convention et CSR{mark})" in desk.get(url("admission", stay)).text
+
+
+def test_a_debtor_that_a_referent_rejected_is_said_to_be_for_this_dossier_alone(desk, stay) -> None:
+    kept = AssociationFactory(debtor=DebtorFactory(amc_number="7000000042", name="Solivie"), status="rejected")
+    scan(desk, stay, card())
+    answer = desk.post(
+        url("choose-debtor", stay, Card.objects.get().pk), {"debtor": kept.debtor_id, "fragment": "solivie"}
+    )
+    assert "pour ce dossier seul" in answer.text and DatamatrixAssociation.objects.count() == 1
+
+
 def test_the_same_card_read_again_changes_nothing(desk, stay) -> None:
     AssociationFactory(debtor=DebtorFactory(amc_number="7000000042"))
     scan(desk, stay, card())

@@ -131,13 +131,14 @@ def test_a_card_kept_twice_under_two_keys_is_one_again(establishment, keys) -> N
     second = _card(patient)
     again = AssociationFactory(fingerprint=second.fingerprint, amc_number="", convention="", debtor=twice.debtor)
     assert first.fingerprint != second.fingerprint
+    Coverage.objects.filter(pk=coverage.pk).update(association=twice)
+    DatamatrixAssociation.objects.filter(pk__in=[twice.pk, again.pk]).update(use_count=3)
     rotate()
     coverage.refresh_from_db()
     assert Card.objects.get() == second and coverage.card == second
-    assert [one.status for one in DatamatrixAssociation.objects.filter(pk__in=[twice.pk, again.pk]).order_by("pk")] == [
-        "rejected",
-        "validated",
-    ]
+    # One row, with what both had counted: a rejected one would keep its debtor away from this card.
+    [left] = DatamatrixAssociation.objects.filter(debtor=twice.debtor)
+    assert (left, left.use_count, left.status, coverage.association) == (again, 6, "validated", again)
 
 
 def _card(patient: Patient) -> Card:

@@ -1,0 +1,141 @@
+"""A debtor's record keeps itself right: what payers say is applied, or proposed where a person has written; each diff is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from debtors.enums import ChangeSource, ChangeState
+from debtors.models import KEPT_UP, Debtor, DebtorChange
+
+
+class UpkeepConflict(Exception):
+    """Somebody else changed the record, or decided, in between. `message`: for a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@transaction.atomic
+def refresh(debtor_id: int, said: Mapping[str, str], at: datetime, source: ChangeSource) -> list[str]:
+    """Apply what a payer's message or the directory says of a record. Only what is said and differs is written.
+
+    `said`: fields of KEPT_UP; an empty text says nothing. What a person wrote is proposed instead, once, and not again
+    once somebody has dismissed that very value. Returns the fields that changed.
+    """
+    debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
+    differing = {name: text for name, text in said.items() if text and getattr(debtor, name) != text}
+    changed = [name for name in differing if name not in debtor.locked]
+    _write(debtor, {name: differing[name] for name in changed}, at, source)
+    debtor.refreshed_at = at
+    debtor.save(update_fields=[*changed, "refreshed_at", *(["version"] if changed else [])])
+    for name, text in differing.items():
+        if name in debtor.locked:
+            _propose(debtor, name, text, at, source)
+    return changed
+
+
+@transaction.atomic
+def edit(debtor_id: int, values: Mapping[str, str], user: User | None, *, version: int) -> list[str]:
+    """A person writes a record: what they change is theirs from then on. Returns these fields. Raises UpkeepConflict."""
+    debtor = _unchanged(debtor_id, version)
+    changed = [name for name, text in values.items() if name in KEPT_UP and getattr(debtor, name) != text]
+    _write(debtor, {name: values[name] for name in changed}, timezone.now(), ChangeSource.PERSON, user)
+    debtor.locked = sorted({*debtor.locked, *changed})
+    debtor.save(update_fields=[*changed, "locked", "version"])
+    # What a payer had proposed was about the value that is no more.
+    _open(debtor).filter(field__in=changed).update(
+        state=ChangeState.DISMISSED, decided_by=user, decided_at=timezone.now()
+    )
+    return changed
+
+
+@transaction.atomic
+def let_go(debtor_id: int, field: str, *, version: int) -> None:
+    """What payers say of this field is applied again, what waits for it first. Raises UpkeepConflict."""
+    debtor = _unchanged(debtor_id, version)
+    debtor.locked = [name for name in debtor.locked if name != field]
+    debtor.version += 1
+    debtor.save(update_fields=["locked", "version"])
+    if waiting := _open(debtor).filter(field=field).first():
+        decide(waiting.pk, None, accepted=True)
+
+
+@transaction.atomic
+def decide(change_id: int, user: User | None, *, accepted: bool) -> DebtorChange:
+    """Take what is proposed, or leave it. Raises UpkeepConflict when somebody has decided already."""
+    change = DebtorChange.objects.select_related("debtor").select_for_update().get(pk=change_id)
+    if change.state != ChangeState.PROPOSED:
+        who = change.decided_by.short_name if change.decided_by else "Quelqu’un d’autre"
+        raise UpkeepConflict(f"{who} a déjà décidé de ce changement\u00a0: rien n’a été écrasé.")
+    change.state = ChangeState.ACCEPTED if accepted else ChangeState.DISMISSED
+    change.decided_by, change.decided_at = user, timezone.now()
+    change.save(update_fields=["state", "decided_by", "decided_at"])
+    if accepted:
+        Debtor.objects.filter(pk=change.debtor_id).update(**{change.field: change.after}, version=F("version") + 1)
+    return change
+
+
+def _unchanged(debtor_id: int, version: int) -> Debtor:
+    debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
+    if debtor.version != version:
+        raise UpkeepConflict(
+            "Cette fiche a changé entre-temps\u00a0: rien n’a été écrasé. Relisez-la, puis recommencez."
+        )
+    return debtor
+
+
+def _write(
+    debtor: Debtor, values: Mapping[str, str], at: datetime, source: ChangeSource, user: User | None = None
+) -> None:
+    """On the instance: whoever calls saves it."""
+    told = [
+        DebtorChange(
+            debtor=debtor,
+            field=name,
+            before=getattr(debtor, name),
+            after=text,
+            source=source,
+            state=ChangeState.ACCEPTED if user else ChangeState.APPLIED,
+            said_at=at,
+            decided_by=user,
+            decided_at=at if user else None,
+        )
+        for name, text in values.items()
+    ]
+    for name, text in values.items():
+        setattr(debtor, name, text)
+    if told:
+        debtor.version += 1
+        DebtorChange.objects.bulk_create(told)
+
+
+def _propose(debtor: Debtor, name: str, text: str, at: datetime, source: ChangeSource) -> None:
+    last = DebtorChange.objects.filter(debtor=debtor, field=name, state=ChangeState.DISMISSED).first()
+    if last is not None and last.after == text:
+        return
+    waiting = _open(debtor).filter(field=name).first()
+    if waiting is None:
+        DebtorChange.objects.create(
+            debtor=debtor,
+            field=name,
+            before=getattr(debtor, name),
+            after=text,
+            source=source,
+            state=ChangeState.PROPOSED,
+            said_at=at,
+        )
+        return
+    waiting.said_count = waiting.said_count + 1 if waiting.after == text else 1
+    waiting.after, waiting.said_at, waiting.source = text, at, source
+    waiting.save(update_fields=["after", "said_at", "source", "said_count"])
+
+
+def _open(debtor: Debtor) -> QuerySet[DebtorChange]:
+    return DebtorChange.objects.filter(debtor=debtor, state=ChangeState.PROPOSED)
