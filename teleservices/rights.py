@@ -152,9 +152,10 @@ class DirectoryHandler:
         }
         store_directory_answer(key, said, received_at(call))
         debtor = coverage.debtor
-        # One centre of several has its own name and addresses: the route's are not for us to write on its record.
+        # One centre of several has its own addresses: the route's is not for us to write on its record. The name by which
+        # people know a payer, and which stands on what patients are given, is not taken from a route's label.
         if answer.found and not (answer.multiple_centres or debtor.multiple_centres):
-            record = {"name": answer.amc_label[:120], "dre_address": answer.dre_address}
+            record = {"dre_address": answer.dre_address}
             if any(text and getattr(debtor, name) != text for name, text in record.items()):
                 upkeep.refresh(debtor.pk, record, received_at(call), ChangeSource.DIRECTORY)
         if not answer.found and not perimeter.only_tested(call):
