@@ -63,7 +63,7 @@ class DecisionForm(forms.Form):
         return self.cleaned_data["debtor"] if self.cleaned_data["decision"] == CHANGE else None
 
 
-class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
+class RecordForm(forms.ModelForm):
     """What a person may write of a record. `version` is the one that was read."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)

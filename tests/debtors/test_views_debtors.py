@@ -170,3 +170,12 @@ def test_the_search_of_another_debtor_needs_two_letters(signed_in) -> None:
 @pytest.mark.parametrize("path", ["/debiteurs/999999/", "/debiteurs/associations/999999/"])
 def test_what_does_not_exist_is_not_found(path, signed_in) -> None:
     assert signed_in(Role.REFERENT).get(path).status_code == 404
+
+
+def test_a_rejected_association_says_that_agents_choose_it_all_the_same(signed_in) -> None:
+    kept = AssociationFactory(status=AssociationStatus.REJECTED)
+    client = signed_in(Role.REFERENT)
+    assert "malgré le rejet" not in client.get(f"/debiteurs/associations/{kept.pk}/").text
+    DatamatrixAssociation.objects.update(contested_count=2, contested_at=scene.ago(hours=5))
+    shown = client.get(f"/debiteurs/associations/{kept.pk}/").text
+    assert "Choisie malgré le rejet" in shown and "2\u00a0fois, la dernière" in shown

@@ -5,20 +5,14 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from accounts.enums import Role
-from debtors import upkeep
-from debtors.enums import ChangeSource, ChangeState
+from debtors.enums import ChangeState
 from debtors.models import Debtor, DebtorChange
-from tests.factories import DebtorFactory
+from tests.debtors.test_upkeep import debtor as debtor
+from tests.debtors.test_upkeep import said
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def debtor() -> Debtor:
-    return DebtorFactory(name="Solivie", address="1 rue du Port", postcode="35000", town="Rennes")
 
 
 @pytest.fixture
@@ -32,10 +26,6 @@ def typed(debtor: Debtor, **changes: object) -> dict[str, object]:
         name: getattr(debtor, name) for name in ("name", "address", "postcode", "town", "dre_address", "dre_recipient")
     }
     return values | {"version": debtor.version} | changes
-
-
-def said(debtor: Debtor, **values: str) -> None:
-    upkeep.refresh(debtor.pk, values, timezone.now(), ChangeSource.ENGAGEMENT)
 
 
 def page(client, debtor: Debtor) -> str:

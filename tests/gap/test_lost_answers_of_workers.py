@@ -11,6 +11,7 @@ import pytest
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+from admissions.models import Patient
 from billing import lots
 from billing.enums import EngagementStatus, FileStatus, InvoiceStatus
 from billing.models import ExchangeFile
@@ -77,8 +78,8 @@ def test_a_call_engages_once_and_it_is_known_whichever_answer_is_lost(of, covere
     measured("réponses perdues d’un appel, engagé deux fois", 0)
 
 
-def _another():  # type: ignore[no-untyped-def]
-    patient = PatientFactory()
+def _another() -> Patient:
+    patient: Patient = PatientFactory()
     AmoCoverageFactory(patient=patient)
     return patient
 

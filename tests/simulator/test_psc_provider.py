@@ -204,12 +204,12 @@ def test_a_secret_that_is_wrong_costs_nobody_their_code(service) -> None:
 
 
 def test_a_code_and_a_token_end(tmp_path) -> None:
-    with psc_process(tmp_path, OURS, "--code-s", "0.5", "--token-s", "0.5") as process:
+    with psc_process(tmp_path, OURS, "--code-s", "2", "--token-s", "2") as process:
         service = Service(process)
         late = service.code()
         token = service.exchange(service.code()).json()["access_token"]
         assert service.person(f"Bearer {token}").status_code == 200
-        time.sleep(0.6)
+        time.sleep(2.1)
         assert error(service.exchange(late)) == (400, "invalid_grant")
         assert error(service.person(f"Bearer {token}")) == (401, "invalid_token")
 
