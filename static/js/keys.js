@@ -2,6 +2,7 @@
 //
 // Single letters work outside fields only and can be turned off (WCAG 2.1.4): `<body data-single-keys="off">`.
 
+import { isCovered } from "./cover.js";
 import { isVisible, takesLetters } from "./dom.js";
 import { afterQuiet } from "./scanner.js";
 
@@ -56,7 +57,8 @@ function mainForm(element) {
 }
 
 function onKeydown(event) {
-  if (event.defaultPrevented || event.isComposing) return;
+  // A locked workstation has no screen, and no key of one.
+  if (event.defaultPrevented || event.isComposing || isCovered()) return;
   if (event.ctrlKey && event.key === "Enter") {
     const form = mainForm(document.activeElement);
     if (!form) return;
@@ -112,7 +114,7 @@ function keysOfScreen() {
 
 function openSheet() {
   const sheet = document.getElementById("keys-sheet");
-  if (!sheet || sheet.open) return;
+  if (!sheet || sheet.open || isCovered()) return;
   const list = sheet.querySelector(".key-list");
   list.replaceChildren();
   for (const [key, label] of keysOfScreen()) {

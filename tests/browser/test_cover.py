@@ -47,6 +47,10 @@ FOCUSED_OUTSIDE = """() => {
 }"""
 
 
+#: Longer than what a key waits before it acts (`scanner.js`, QUIET_MS).
+SHEET_WAITED_MS = 300
+
+
 def cover(page: Page) -> Any:
     return page.get_by_role("dialog", name="Poste verrouillé")
 
@@ -88,6 +92,12 @@ def test_a_locked_page_shows_nothing_and_is_intact_when_one_comes_back(open_page
         page.keyboard.press(key)
         assert page.evaluate(FOCUSED_OUTSIDE) == "", key
         expect(cover(page)).to_be_visible()
+    # Nor does a key of the screen behind act late: a sign is waited for a while, in case a scanner types it.
+    page.get_by_role("button", name="Ouvrir").focus()
+    page.keyboard.press("?")
+    page.wait_for_timeout(SHEET_WAITED_MS)
+    expect(page.locator("#keys-sheet")).not_to_be_visible()
+    assert page.evaluate(FOCUSED_OUTSIDE) == ""
     page.locator("#cover-secret").fill("9402")
     page.keyboard.press("Enter")
     expect(page.locator("[data-cover-told]")).to_contain_text("Refusé")
