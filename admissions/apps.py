@@ -12,9 +12,11 @@ class AdmissionsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.journal import guard
-        from admissions.services import glass
+        from admissions.services import following, glass
+        from debtors.decisions import DEBTOR_REPLACED
         from gap.rotation import register_index
 
         register_index("admissions.rotation.NIR_INDEX")
         register_index("admissions.rotation.CARD_MARKS")
         guard(glass.may_open)
+        DEBTOR_REPLACED.append(following.wake_up)

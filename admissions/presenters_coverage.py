@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
+from django.db.models import F
 from django.utils import timezone
 
 from admissions.enums import OUTSIDE_ROC, CoverageKind, CoverageSource, RightsStatus
@@ -53,6 +54,8 @@ class CoverageView:
     found_by: str
     card_id: int | None
     outcome: Outcome
+    #: A picture of its card is kept.
+    has_picture: bool = False
     uncovered: list[str] = field(default_factory=list)
 
 
@@ -133,6 +136,7 @@ def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
         source=_SOURCES[CoverageSource(coverage.source)],
         found_by=how_found(coverage),
         card_id=coverage.card_id,
+        has_picture=bool(getattr(coverage, "picture", "")),
         outcome=outcome(coverage.kind, rights),
         uncovered=[_family(name) for name in rights.uncovered_families] if rights else [],
     )
@@ -140,7 +144,9 @@ def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
 
 def coverages_of_stay(stay: Stay, kind: CoverageKind | None = None) -> list[CoverageView]:
     """What covers this stay on its day of care, AMO first, each with the last answer. Two queries."""
-    coverages = list(coverages_on(stay.patient_id, care_date(stay), kind).select_related("debtor", "association"))
+    in_force = coverages_on(stay.patient_id, care_date(stay), kind).select_related("debtor", "association")
+    # The card's content is not read to know that it has a picture.
+    coverages = list(in_force.annotate(picture=F("card__image")))
     last: dict[int, Rights] = {}
     for rights in Rights.objects.filter(stay=stay, coverage__in=[coverage.pk for coverage in coverages]):
         last.setdefault(rights.coverage_id, rights)

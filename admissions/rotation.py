@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef
 
 from admissions.models import Card, Coverage, Patient
-from debtors.enums import AssociationStatus
+from debtors.enums import GONE
 from debtors.models import DatamatrixAssociation
 
 Told = Callable[[str, int], None]
@@ -110,7 +110,7 @@ def _pass_association(pk: int, mark: str) -> None:
     except IntegrityError:
         # Learnt twice, under two keys: the one that already has the new mark stays, and has what the other counted.
         former = rows.get()
-        twin = DatamatrixAssociation.objects.exclude(status=AssociationStatus.REJECTED).get(
+        twin = DatamatrixAssociation.objects.exclude(status__in=GONE).get(
             fingerprint=mark, domain=former.domain, debtor=former.debtor_id, amc_number=""
         )
         Coverage.objects.filter(association=former).update(association=twin)

@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from admissions import events
-from admissions.services import glass
+from admissions.services import following, glass
 
 
 @shared_task
@@ -12,6 +12,12 @@ def deliver_event(event_id: int) -> None:
 @shared_task
 def sweep_events() -> None:
     events.sweep()
+    following.sweep()
+
+
+@shared_task
+def follow_association(association_id: int) -> None:
+    following.follow(association_id)
 
 
 @shared_task

@@ -31,6 +31,7 @@ urlpatterns = [
     path(_STAY, stays.stay, name="stay"),
     path(f"{_STAY}admission/", admission.admission, name="admission"),
     path(f"{_STAY}carte/", cards.stay_scan, name="stay-scan"),
+    path(f"{_STAY}carte/<int:card_id>/photo/", cards.card_picture, name="card-picture"),
     path(f"{_STAY}carte/<int:card_id>/organisme/", cards.card_grid, name="card-grid"),
     path(f"{_STAY}carte/<int:card_id>/organisme/lignes/", cards.card_grid_rows, name="card-grid-rows"),
     path(f"{_STAY}carte/<int:card_id>/organisme/choix/", cards.choose_debtor, name="choose-debtor"),

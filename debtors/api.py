@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from accounts.api import ClientViewSet
 from accounts.enums import Scope
+from debtors.decisions import AssociationConflict, decide_association
 from debtors.enums import AssociationStatus, DebtorKind
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import search_debtors
-from debtors.services import AssociationConflict, decide_association
 from gap.api.fields import Choice, StrictSerializer, Version
 from gap.api.problems import Problem, translates
 

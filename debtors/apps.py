@@ -5,4 +5,4 @@ class DebtorsConfig(AppConfig):
     name = "debtors"
     verbose_name = "Débiteurs"
     #: Models whose changes the database tells to the journal.
-    journaled = ("operator", "debtor", "debtorchange", "datamatrixassociation")
+    journaled = ("operator", "debtor", "debtorchange", "datamatrixassociation", "associationdecision")

@@ -11,10 +11,23 @@ class AssociationStatus(models.TextChoices):
     VALIDATED = "validated", "validée"
     TO_VERIFY = "to_verify", "à vérifier"
     REJECTED = "rejected", "rejetée"
+    #: Forgotten: the next card of that context is unknown again, and nothing is held against that debtor.
+    DELETED = "deleted", "supprimée"
 
 
 # An association that a new card may use without a question.
 USABLE = (AssociationStatus.TO_VALIDATE, AssociationStatus.VALIDATED, AssociationStatus.TO_VERIFY)
+# An association that serves no card any more.
+GONE = (AssociationStatus.REJECTED, AssociationStatus.DELETED)
+
+
+class DecisionKind(models.TextChoices):
+    """What may be decided of an association."""
+
+    VALIDATE = "validate", "validée"
+    CHANGE = "change", "modifiée"
+    REJECT = "reject", "rejetée"
+    DELETE = "delete", "supprimée"
 
 
 class MatchLevel(models.TextChoices):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Q, QuerySet
 
-from debtors.enums import AssociationStatus, DebtorKind
+from debtors.enums import GONE, AssociationStatus, DebtorKind
 from debtors.models import DatamatrixAssociation, Debtor
 from debtors.querysets import search_debtors
 
@@ -43,7 +43,7 @@ class DebtorFilter:
         """With how many associations stand for each, and how many wait for a référent."""
         waiting = Q(associations__status__in=[AssociationStatus.TO_VALIDATE, AssociationStatus.TO_VERIFY])
         return debtors.annotate(
-            associations_count=Count("associations", filter=~Q(associations__status=AssociationStatus.REJECTED)),
+            associations_count=Count("associations", filter=~Q(associations__status__in=GONE)),
             waiting_count=Count("associations", filter=waiting),
         )
 

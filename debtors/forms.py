@@ -11,24 +11,24 @@ from debtors.enums import AssociationStatus, DebtorKind
 from debtors.models import KEPT_UP, Debtor
 
 _POSTCODE = 5
-VALIDATE, CHANGE, REJECT = "valider", "modifier", "rejeter"
+VALIDATE, CHANGE, REJECT, DELETE = "valider", "modifier", "rejeter", "supprimer"
 STATUS_OF = {
     VALIDATE: AssociationStatus.VALIDATED,
     CHANGE: AssociationStatus.VALIDATED,
     REJECT: AssociationStatus.REJECTED,
+    DELETE: AssociationStatus.DELETED,
 }
 
 
 class DecisionForm(forms.Form):
-    """Validate, choose another debtor, or reject. `version` is the one that was read."""
+    """Validate, choose another debtor, reject or delete. `version` is the one that was read."""
 
     decision = forms.ChoiceField(
         label="Décision",
-        choices=[(VALIDATE, "Valider"), (CHANGE, "Choisir un autre débiteur"), (REJECT, "Rejeter")],
-        widget=forms.RadioSelect,
+        choices=[(name, name) for name in STATUS_OF],
         error_messages={
-            "required": "Choisissez une décision : valider, modifier ou rejeter.",
-            "invalid_choice": "Choisissez une décision : valider, modifier ou rejeter.",
+            "required": "Choisissez une décision : valider, modifier, rejeter ou supprimer.",
+            "invalid_choice": "Choisissez une décision : valider, modifier, rejeter ou supprimer.",
         },
     )
     debtor = forms.ModelChoiceField(
@@ -39,6 +39,9 @@ class DecisionForm(forms.Form):
             "invalid_choice": "Ce débiteur n’est pas une complémentaire en activité. Choisissez-en un autre."
         },
     )
+    #: What else stands for the same card is rejected with it.
+    others = forms.BooleanField(required=False)
+    note = forms.CharField(required=False, max_length=300)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
     def clean(self) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Writes: associations learnt at the desk and decided by a référent; what the directory and engagements refresh."""
+"""Writes: associations learnt at the desk, and what the directory answers."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -13,14 +13,6 @@ from accounts.models import User
 from debtors.enums import USABLE, AssociationStatus
 from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
 from debtors.querysets import CardContext, of_context
-
-
-class AssociationConflict(Exception):
-    """Another référent decided before, or a validated association already stands for this context."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 @transaction.atomic
@@ -64,35 +56,6 @@ def learn_association(
 
 def count_use(association: DatamatrixAssociation, at: datetime) -> None:
     DatamatrixAssociation.objects.filter(pk=association.pk).update(use_count=F("use_count") + 1, last_used_at=at)
-
-
-def decide_association(
-    association_id: int, status: AssociationStatus, user: User | None, *, version: int, debtor: Debtor | None = None
-) -> DatamatrixAssociation:
-    """A référent, or a program of theirs (no user), validates, modifies (another debtor) or rejects.
-
-    Raises AssociationConflict.
-    """
-    try:
-        with transaction.atomic():
-            association = DatamatrixAssociation.objects.select_for_update().get(pk=association_id)
-            if association.version != version:
-                by = association.decided_by
-                who = by.short_name if by else "Quelqu’un d’autre"
-                raise AssociationConflict(f"{who} a déjà traité cette association : rien n’a été écrasé.")
-            if debtor is not None:
-                association.debtor = debtor
-                association.multiple_centres = debtor.multiple_centres
-            association.status = status
-            association.decided_by, association.decided_at = user, timezone.now()
-            association.version += 1
-            association.save()
-    except IntegrityError as problem:
-        raise AssociationConflict(
-            "Une autre association est déjà en vigueur pour ce contexte. "
-            "Rejetez-la d’abord, ou déclarez l’organisme en centre de gestion multiple."
-        ) from problem
-    return association
 
 
 def store_directory_answer(key: dict[str, Any], answer: dict[str, Any], at: datetime) -> DirectoryEntry:

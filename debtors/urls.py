@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from debtors import views, views_records
+from debtors import views, views_associations, views_records
 
 app_name = "debtors"
 urlpatterns = [
@@ -12,7 +12,8 @@ urlpatterns = [
     path("<int:pk>/rendre/", views_records.let_go, name="let-go"),
     path("changements/<int:pk>/", views_records.decide_change, name="decide-change"),
     path("choix/", views.choices, name="choices"),
-    path("associations/", views.associations, name="associations"),
-    path("associations/<int:pk>/", views.association, name="association"),
-    path("associations/<int:pk>/decision/", views.decide, name="decide"),
+    path("associations/", views_associations.associations, name="associations"),
+    path("associations/<int:pk>/", views_associations.association, name="association"),
+    path("associations/<int:pk>/decision/", views_associations.decide, name="decide"),
+    path("associations/decisions/<uuid:batch>/annuler/", views_associations.undo, name="undo"),
 ]

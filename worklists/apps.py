@@ -9,6 +9,9 @@ class WorklistsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.administration import LEFT_BEHIND
+        from debtors.decisions import CONSEQUENCES
+        from worklists import stakes
         from worklists.services import left_behind
 
         LEFT_BEHIND.append(left_behind)
+        CONSEQUENCES.append(stakes.of_association)

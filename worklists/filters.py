@@ -114,7 +114,7 @@ class ListFilter:
             known = When(**{path.removesuffix(_NAME) + "protection": ""}, then=F(path))
             named = Case(known, default=Value(""))
             return (named.desc() if down else named.asc(), "pk")
-        return ((f"-{path}" if down else path), "pk")
+        return ((f"-{path}" if down else path), *self.worklist.kind.then, "pk")
 
     @property
     def active(self) -> bool:

@@ -18,8 +18,8 @@ from admissions.querysets import care_day, day_bounds
 from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatus, InvoiceStatus, Payer, RecordStatus
 from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
 from billing.restored import RESTORED
-from debtors.enums import AssociationStatus
-from debtors.models import DatamatrixAssociation
+from debtors.enums import AssociationStatus, ChangeState
+from debtors.models import DatamatrixAssociation, DebtorChange
 from gap.constants import Constant, constants
 from teleservices.anomalies import with_dossiers
 from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Disposition, Family, LimitName
@@ -365,6 +365,16 @@ def failed_deliveries(here: Here) -> QuerySet[EventDelivery]:
 
 def associations(status: AssociationStatus) -> QuerySet[DatamatrixAssociation]:
     return DatamatrixAssociation.objects.filter(status=status)
+
+
+def contested() -> QuerySet[DatamatrixAssociation]:
+    """Rejected, and chosen all the same since the last decision."""
+    rows = DatamatrixAssociation.objects.filter(status=AssociationStatus.REJECTED, contested_count__gt=0)
+    return rows.filter(Q(decided_at__isnull=True) | Q(contested_at__gt=F("decided_at")))
+
+
+def proposed_changes() -> QuerySet[DebtorChange]:
+    return DebtorChange.objects.filter(state=ChangeState.PROPOSED)
 
 
 def since_day(days: int) -> date:

@@ -48,6 +48,8 @@ class Kind:
     finish: Callable[[list[Any]], None] | None = None
     #: Keys of order that an address may name, and their ORM paths (« depuis » is every list's).
     sorts: Mapping[str, str] = field(default_factory=dict)
+    #: Orders of the lines that the asked one leaves equal, before their keys.
+    then: tuple[str, ...] = ()
     iep: str = ""
     #: Path of the stay's key, where a line is about a stay.
     stay: str = ""
@@ -84,6 +86,8 @@ class Deed:
     action: Action
     carry_out: Callable[[list[int], User], list[tuple[int, bool, str]]]
     key: str = ""
+    #: Name of the page where it may be taken back, if anywhere.
+    back: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -15,6 +16,8 @@ from accounts.access import colleague, needs
 from accounts.enums import Action
 from accounts.sight import seen
 from admissions.models import Coverage
+from billing.enums import Payer
+from billing.models import Invoice
 from debtors.models import DatamatrixAssociation, Debtor
 from teleservices.enums import OPEN, CallStatus
 from teleservices.models import TeleserviceCall
@@ -63,16 +66,27 @@ def association_stays(request: HttpRequest, pk: int) -> HttpResponse:
     sight = user.sight(Action.SEE_DOSSIER)
     coverages = list(
         Coverage.objects.filter(seen(sight, "patient__stays__"), association=association)
-        .select_related("debtor", "created_by")
         .distinct()
         .order_by("-created_at")[:SHOWN_STAYS]
     )
-    calls = (
+    calls = list(
         TeleserviceCall.objects.filter(seen(sight, "stay__"), coverage__in=coverages)
         .exclude(operation="ANNUAIRE")
         .select_related("stay", "coverage__debtor", "coverage__created_by")
+        .annotate(picture=F("coverage__card__image"))
         .order_by("coverage_id", "stay_id", "-planned_at")
         .distinct("coverage_id", "stay_id")
     )
-    context = {"calls": list(calls), "may_open": user.may(Action.SEE_DOSSIER), "coverages": len(coverages)}
+    asked = Invoice.objects.filter(stay__in=[call.stay_id for call in calls], payer=Payer.AMC).order_by("pk")
+    context = {
+        "lines": _with_invoices(calls, asked),
+        "may_open": user.may(Action.SEE_DOSSIER),
+        "coverages": len(coverages),
+    }
     return render(request, "worklists/association_stays.html", context)
+
+
+def _with_invoices(calls: list[Any], invoices: Iterable[Invoice]) -> list[tuple[Any, Invoice | None]]:
+    """Each stay's last answer, and the last invoice that its AMC was sent."""
+    last = {invoice.stay_id: invoice for invoice in invoices}
+    return [(call, last.get(call.stay_id)) for call in calls]

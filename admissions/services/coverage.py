@@ -203,6 +203,29 @@ def rights_undetermined(
     )
 
 
+def covers(coverage: Coverage, day: date) -> bool:
+    """Both ends of its period included."""
+    return coverage.valid_from <= day and (coverage.valid_until is None or day <= coverage.valid_until)
+
+
+def cover_again(stay: Stay, coverage: Coverage, actor: Actor) -> Coverage:
+    """The same coverage, from the debtor that its association leads to now. Needs the locks of the patient's open stays."""
+    assert coverage.association is not None
+    values = {
+        "debtor": coverage.association.debtor,
+        "source": coverage.source,
+        "card": coverage.card,
+        "association": coverage.association,
+        "match_level": coverage.match_level,
+        "convention": coverage.convention,
+        "csr": coverage.csr,
+        "member_number": coverage.member_number,
+        "valid_from": coverage.valid_from,
+        "valid_until": coverage.valid_until,
+    }
+    return _replace(stay, CoverageKind(coverage.kind), coverage.rank, values, actor)[0]
+
+
 def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor) -> Card:
     fields = read.fields
     marks = Card.marks_of(read.content)
@@ -307,7 +330,7 @@ def _announce(coverage: Coverage, actor: Actor) -> None:
     stays = Stay.objects.filter(patient=coverage.patient_id, status__in=_CONCERNED)
     for stay in stays:
         day = care_date(stay)
-        if coverage.valid_from <= day and (coverage.valid_until is None or day <= coverage.valid_until):
+        if covers(coverage, day):
             record_event(
                 stay,
                 EventKind.COVERAGE_CHANGED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -125,6 +125,20 @@ def choose_debtor(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
         context = {"stay": stay, "card": card, "refused": refused, **_grid(DebtorKind.AMC, fragment)}
         return draw(request, "admissions/scan.html#grid", context, status=422)
     return acted(draw(request, "admissions/scan.html#chosen", {"stay": stay, "coverage": chosen}))
+
+
+@needs(Action.SEE_DOSSIER)
+@require_safe
+def card_picture(request: HttpRequest, iep: str, card_id: int) -> HttpResponse:
+    """The picture that was kept of a card. 404 without one, or once it is no longer kept."""
+    stay = stay_or_404(request, iep)
+    card = get_object_or_404(Card.objects.exclude(image=""), pk=card_id, patient=stay.patient_id)
+    try:
+        with card.image.open() as file:
+            picture = file.read()
+    except FileNotFoundError as problem:
+        raise Http404 from problem
+    return HttpResponse(picture, content_type="image/jpeg", headers={"Content-Disposition": "inline"})
 
 
 # ---- a scan where no stay is open ----

@@ -26,7 +26,6 @@ from billing.enums import (
 )
 from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine
 from billing.restored import RESTORED
-from debtors.enums import AssociationStatus
 from teleservices import anomalies, gates
 from teleservices.connection_test import ShownCertificate
 from teleservices.enums import AnomalyState, CallStatus, Disposition, Family, HandshakeState
@@ -40,7 +39,6 @@ from teleservices.models import (
 )
 from tests.factories import (
     AmoCoverageFactory,
-    AssociationFactory,
     CoverageFactory,
     PatientFactory,
     StayFactory,
@@ -396,5 +394,7 @@ def everything() -> None:
     a_file(status=FileStatus.QUARANTINED)
     a_failed_delivery()
     a_call(not_before=ago(minutes=30))
-    AssociationFactory(status=AssociationStatus.TO_VALIDATE)
-    AssociationFactory(status=AssociationStatus.TO_VERIFY)
+    # Which builds on this module.
+    from tests.worklists import scene_reference
+
+    scene_reference.everything()

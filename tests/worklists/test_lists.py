@@ -308,6 +308,8 @@ def test_no_line_of_another_establishment_is_seen(person) -> None:
     shared = {
         "associations-a-valider",
         "associations-a-verifier",
+        "rejets-contestes",
+        "changements-de-fiches",
         "fichiers-en-quarantaine",
         "enregistrements-a-rapprocher",
     }

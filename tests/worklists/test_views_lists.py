@@ -20,7 +20,7 @@ from billing.restored import RESTORED
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory, PatientFactory
-from tests.worklists import scene
+from tests.worklists import scene, scene_reference
 from worklists.models import Assignment
 from worklists.registry import all_worklists
 
@@ -123,6 +123,9 @@ def _more(slug: str) -> None:
         "anomalies-signalees": lambda: scene.an_anomaly("reported"),
         "associations-a-valider": lambda: AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         "associations-a-verifier": lambda: AssociationFactory(status=AssociationStatus.TO_VERIFY),
+        "rejets-contestes": scene_reference.a_contested_rejection,
+        "changements-de-fiches": scene_reference.a_proposed_change,
+        "debiteurs-a-revoir": scene_reference.a_stay_of_a_rejected_association,
         "organismes-indisponibles": scene.a_waiting_call,
         "issues-inconnues": lambda: scene.a_call(
             status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, at=scene.ago(hours=3)

@@ -19,6 +19,7 @@ from admissions.services import coverage, patients, stays
 from billing import services as billing
 from debtors import services as debtor_services
 from debtors.datamatrix import parse
+from debtors.decisions import decide_association
 from debtors.enums import AssociationStatus, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from worklists.demo.catalogue import units
@@ -180,7 +181,7 @@ class Acts:
                 continue
             actor = self._hospital.someone(Role.REFERENT, number)
             assert actor.user is not None
-            debtor_services.decide_association(association.pk, status, actor.user, version=association.version)
+            decide_association(association.pk, status, actor.user, version=association.version)
 
     # ---- the stay ----
 

@@ -73,7 +73,8 @@ def _kind(reason: Any, dated: Callable[[QuerySet[Any]], QuerySet[Any]] = _adorn)
     )
 
 
-def _says(text: str) -> Kind:
+def says(text: str) -> Kind:
+    """Stays that all miss the same thing."""
     return _kind(Value(text, output_field=CharField()))
 
 
@@ -116,7 +117,7 @@ WORKLISTS = (
         step=Step.ARRIVAL,
         roles=_DESK,
         action=Action.SEE_DOSSIER,
-        kind=_says("Carte de mutuelle"),
+        kind=says("Carte de mutuelle"),
         select=querysets.cards_to_scan,
         since="planned_start_at",
         happened="Arrivée d’aujourd’hui ou de demain, sans complémentaire connue.",
@@ -129,7 +130,7 @@ WORKLISTS = (
         step=Step.STAY,
         roles=frozenset({Role.REFERENT, Role.BILLING}),
         action=Action.SEE_DOSSIER,
-        kind=_says("Organisme non raccordé à ROC"),
+        kind=says("Organisme non raccordé à ROC"),
         select=querysets.outside_roc,
         since="planned_start_at",
         happened="L’annuaire ne connaît pas l’organisme pour ce domaine : aucun appel ne partira.",
@@ -142,7 +143,7 @@ WORKLISTS = (
         step=Step.STAY,
         roles=frozenset({Role.REFERENT, Role.BILLING}),
         action=Action.SEE_DOSSIER,
-        kind=_says("Droits de l’assurance maladie à la date des soins"),
+        kind=says("Droits de l’assurance maladie à la date des soins"),
         select=querysets.without_amo,
         since="ended_at",
         happened="Le patient est sorti et aucune caisse ne couvre la date des soins.",
@@ -181,7 +182,7 @@ WORKLISTS = (
         step=Step.BILLING,
         roles=_BILLING,
         action=Action.SEE_DOSSIER,
-        kind=_says("Aucun acte saisi"),
+        kind=says("Aucun acte saisi"),
         select=querysets.acts_missing,
         since="ended_at",
         happened="Consultation ou passage terminé, sans aucun acte saisi : il n’y a rien à facturer.",

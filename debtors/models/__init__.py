@@ -1,0 +1,13 @@
+from debtors.models.associations import AssociationDecision, DatamatrixAssociation, DirectoryEntry
+from debtors.models.records import KEPT_UP, Debtor, DebtorChange, Operator, label_of
+
+__all__ = [
+    "KEPT_UP",
+    "AssociationDecision",
+    "DatamatrixAssociation",
+    "Debtor",
+    "DebtorChange",
+    "DirectoryEntry",
+    "Operator",
+    "label_of",
+]

@@ -1,0 +1,44 @@
+"""Lines of the lists of the reference: associations, records of debtors, and the stays that hang on them."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from admissions.models import Stay
+from debtors.enums import AssociationStatus, ChangeSource, ChangeState
+from debtors.models import DatamatrixAssociation, DebtorChange
+from tests.factories import AssociationFactory, DebtorFactory
+from tests.worklists import scene
+
+
+def a_contested_rejection() -> DatamatrixAssociation:
+    return AssociationFactory(
+        status=AssociationStatus.REJECTED, contested_count=2, contested_at=timezone.now(), decided_at=scene.ago(days=1)
+    )
+
+
+def a_proposed_change() -> DebtorChange:
+    return DebtorChange.objects.create(
+        debtor=DebtorFactory(locked=["town"], town="Brest"),
+        field="town",
+        before="Brest",
+        after="Quimper",
+        source=ChangeSource.ENGAGEMENT,
+        state=ChangeState.PROPOSED,
+        said_at=timezone.now(),
+    )
+
+
+def a_stay_of_a_rejected_association() -> Stay:
+    stay = scene.a_stay()
+    association = AssociationFactory(status=AssociationStatus.REJECTED)
+    scene.a_coverage(stay, debtor=association.debtor, association=association)
+    return stay
+
+
+def everything() -> None:
+    AssociationFactory(status=AssociationStatus.TO_VALIDATE)
+    AssociationFactory(status=AssociationStatus.TO_VERIFY)
+    a_contested_rejection()
+    a_proposed_change()
+    a_stay_of_a_rejected_association()
