@@ -5,4 +5,7 @@ class DebtorsConfig(AppConfig):
     name = "debtors"
     verbose_name = "Débiteurs"
     #: Models whose changes the database tells to the journal.
-    journaled = ("operator", "debtor", "debtorchange", "datamatrixassociation", "associationdecision")
+    journaled = (
+        *("operator", "debtor", "debtorchange", "debtorpair", "debtormerge", "debtormove"),
+        *("datamatrixassociation", "associationdecision"),
+    )

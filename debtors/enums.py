@@ -53,3 +53,11 @@ class ChangeState(models.TextChoices):
     PROPOSED = "proposed", "proposé"
     ACCEPTED = "accepted", "accepté"
     DISMISSED = "dismissed", "écarté"
+
+
+class PairState(models.TextChoices):
+    """What was said of two records that look alike."""
+
+    PROPOSED = "proposed", "proposé"
+    MERGED = "merged", "fusionnées"
+    APART = "apart", "deux organismes"

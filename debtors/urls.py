@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from debtors import views, views_associations, views_records
+from debtors import views, views_associations, views_merges, views_records
 
 app_name = "debtors"
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("<int:pk>/", views.debtor, name="debtor"),
     path("<int:pk>/fiche/", views_records.edit, name="edit"),
     path("<int:pk>/rendre/", views_records.let_go, name="let-go"),
+    path("<int:pk>/fusion/", views_merges.merge, name="merge"),
+    path("<int:pk>/activite/", views_merges.set_active, name="set-active"),
+    path("fusions/<int:pk>/defaire/", views_merges.unmerge, name="unmerge"),
     path("changements/<int:pk>/", views_records.decide_change, name="decide-change"),
     path("choix/", views.choices, name="choices"),
     path("associations/", views_associations.associations, name="associations"),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
 from debtors.enums import ChangeState
 from debtors.filters import DebtorFilter
+from debtors.merging import REVERSIBLE_FOR
 from debtors.models import Debtor, DebtorChange, DirectoryEntry, label_of
 from debtors.querysets import search_debtors
 from gap.lists import bounded_count, page_number, page_of
 
 CHOICES = 8
 CHANGES = 12
+MERGES = 6
 
 
 @require_safe
@@ -41,7 +44,7 @@ def choices(request: HttpRequest) -> HttpResponse:
 @needs(Action.SEE_DEBTORS)
 def debtor(request: HttpRequest, pk: int) -> HttpResponse:
     """One debtor: its record, what the directory says and since when, its associations, how its calls go."""
-    found = get_object_or_404(Debtor.objects.select_related("operator"), pk=pk)
+    found = get_object_or_404(Debtor.objects.select_related("operator", "merged_into"), pk=pk)
     entries = (
         DirectoryEntry.objects.filter(amc_number=found.amc_number).order_by("domain", "convention", "csr")[:20]
         if found.amc_number
@@ -51,6 +54,9 @@ def debtor(request: HttpRequest, pk: int) -> HttpResponse:
     page = page_of(rows, page_number(request.GET.get("page")), size=20)
     context = {"debtor": found, "entries": entries, "page": page, "changes": _changes(found)}
     context["may_edit"] = colleague(request).may(Action.EDIT_DEBTOR)
+    since = timezone.now() - REVERSIBLE_FOR
+    recent = found.absorbed.filter(undone_at__isnull=True, merged_at__gt=since)
+    context["merges"] = recent.select_related("source", "merged_by")[:MERGES]
     context["labels"] = {name: label_of(name) for name in found.locked}
     return render(request, "debtors/debtor.html", context)
 

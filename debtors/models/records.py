@@ -48,6 +48,10 @@ class Debtor(models.Model):
     dre_recipient = models.CharField("destinataire des DRE", max_length=80, blank=True)
     multiple_centres = models.BooleanField("en centre de gestion multiple", default=False)
     active = models.BooleanField("actif", default=True)
+    #: The record that stands for this one, since they were put together.
+    merged_into = models.ForeignKey("self", verbose_name="fusionnée dans", on_delete=models.PROTECT, null=True, blank=True)
+    #: Nobody is covered by it, nor was, since then; empty while it serves. Looked at by night.
+    idle_since = models.DateField("sans usage depuis", null=True, blank=True)
     #: Fields that a person wrote: what a payer or the directory says of them is proposed, and no longer applied.
     locked = ArrayField(
         models.CharField(max_length=30), verbose_name="champs tenus à la main", default=list, blank=True
@@ -63,10 +67,14 @@ class Debtor(models.Model):
             models.CheckConstraint(
                 condition=Q(kind=DebtorKind.AMC, amc_number__regex=r"^\d{10}$") | Q(kind=DebtorKind.AMO, amc_number=""),
                 name="amc_debtor_has_its_number",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | Q(active=False), name="merged_debtor_serves_no_more"
+            ),
         ]
         indexes = [
             models.Index(fields=["amc_number"], name="debtor_amc_number"),
+            models.Index(fields=["idle_since"], condition=Q(idle_since__isnull=False), name="debtor_idle"),
             models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="debtor_name_prefix"),
         ]
 

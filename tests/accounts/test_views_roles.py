@@ -107,6 +107,10 @@ def world() -> SimpleNamespace:
     )
 
 
+#: A gesture that nobody made.
+NOBODY_S = "00000000-0000-4000-8000-000000000000"
+
+
 def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str, Any]:
     """What fills the address. An argument that nobody knows here fails the test: add it."""
     of = name.partition(":")[0]
@@ -119,6 +123,9 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
             "worklists:debtor-calls": world.coverage.debtor_id,
             "debtors:association": world.association.pk,
             "debtors:decide": world.association.pk,
+            "debtors:merge": world.coverage.debtor_id,
+            "debtors:unmerge": 1,
+            "debtors:set-active": world.coverage.debtor_id,
             "worklists:association-stays": world.association.pk,
             "billing:exchange": world.file.pk,
             "billing:exchange-download": world.file.pk,
@@ -150,6 +157,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "coverage_id": world.coverage.pk,
         "call_id": world.call.pk,
         "pk": keys.get(name),
+        "batch": NOBODY_S,
         "code": "CHP",
         "form": "csv",
         "part": "amc",

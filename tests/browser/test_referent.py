@@ -9,10 +9,12 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.enums import Role
+from debtors.enums import AssociationStatus
 from teleservices.enums import AnomalyState, LimitName, PerimeterMode
 from teleservices.models import Anomaly, CallLimit, Perimeter
 from teleservices.ruling import in_force
 from tests.browser.hands import Keyboard, reach
+from tests.factories import AssociationFactory, DebtorFactory
 from tests.worklists import scene
 from worklists.models import LineMark
 
@@ -97,3 +99,28 @@ def test_a_certificate_form_without_its_file_says_where(open_page, person) -> No
     # No file was given: the browser, or the page, says where.
     reach_back = page.evaluate("() => document.activeElement.id || document.querySelector('[aria-invalid]')?.id")
     assert reach_back == "id_file"
+
+
+def test_associations_are_validated_taken_back_and_changed_one_key_each(page: Page, keyboard: Keyboard) -> None:
+    stay = scene.a_stay()
+    first = AssociationFactory(status=AssociationStatus.TO_VALIDATE, use_count=9)
+    scene.a_coverage(stay, debtor=first.debtor, association=first)
+    second = AssociationFactory(status=AssociationStatus.TO_VALIDATE, use_count=3)
+    right = DebtorFactory(name="Solivie Mutuelle")
+    page.goto(f"/debiteurs/associations/{first.pk}/")
+    keyboard.press("v")
+    expect(page).to_have_url(f"/debiteurs/associations/{second.pk}/")
+    keyboard.press("u")
+    expect(page).to_have_url(f"/debiteurs/associations/{first.pk}/")
+    expect(page.locator("main")).to_contain_text("l’association est comme avant")
+    keyboard.press("m")
+    keyboard.type("soliv")
+    expect(page.locator("#choices")).to_contain_text("Solivie")
+    keyboard.press("Enter")
+    expect(page).to_have_url(f"/debiteurs/associations/{second.pk}/")
+    keyboard.press("x")
+    expect(page.locator("#notices")).to_contain_text("rejetée")
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.debtor, first.status) == (right, AssociationStatus.VALIDATED)
+    assert second.status == AssociationStatus.REJECTED

@@ -144,7 +144,7 @@ def test_the_page_says_what_was_decided_and_takes_it_back(waiting, referent, cli
     assert last is not None
     back = client.post(f"/debiteurs/associations/decisions/{last.batch}/annuler/", follow=True)
     assert "l’association est comme avant" in back.text
-    assert "Rejetée par" in back.text and "mauvais centre" in back.text and "annulée par" in back.text
+    assert "Rejetée" in back.text and "mauvais centre" in back.text and "annulée par" in back.text
     assert state(waiting)[0] == AssociationStatus.TO_VALIDATE
     again = client.post(f"/debiteurs/associations/decisions/{last.batch}/annuler/", follow=True)
     assert "était déjà annulée" in again.text
@@ -154,7 +154,7 @@ def test_the_other_debtors_of_the_card_are_rejected_with_the_choice_when_asked(w
     standing = twin_of(waiting)
     client.force_login(referent)
     page = client.get(f"/debiteurs/associations/{waiting.pk}/").text
-    assert "rejeter l’autre débiteur de cette carte" in page
+    assert "En validant, rejeter l’autre débiteur" in page
     post(client, waiting, "valider", others="on")
     assert (state(waiting)[0], state(standing)[0]) == (VALIDATED, REJECTED)
 

@@ -1,0 +1,106 @@
+"""What stays, calls and money hold of a debtor, and what becomes of it when two records are put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from admissions.enums import EventKind
+from admissions.events import SYSTEM, record_event
+from admissions.models import Coverage, Stay
+from admissions.querysets import care_date
+from admissions.services.coverage import covers
+from admissions.services.following import OPEN
+from billing.enums import LIVE, InvoiceStatus
+from billing.models import Engagement, Invoice
+from debtors.merging import HOLDERS, MOVED, MOVERS, Mover
+from debtors.models import Debtor
+from teleservices import planning
+from teleservices.enums import CallStatus
+from teleservices.models import TeleserviceCall
+
+#: Something of these is on the wire: they end as they left.
+_ON_THE_WIRE = (CallStatus.CALLING, CallStatus.UNKNOWN)
+_GONE_OUT = Invoice.objects.filter(status__in=LIVE).exclude(status=InvoiceStatus.READY)
+
+
+def _coverages(debtor_id: int) -> QuerySet[Coverage]:
+    return Coverage.objects.filter(debtor=debtor_id).exclude(Exists(_GONE_OUT.filter(coverage=OuterRef("pk"))))
+
+
+def _coverages_kept(debtor_id: int) -> QuerySet[Coverage]:
+    return Coverage.objects.filter(Exists(_GONE_OUT.filter(coverage=OuterRef("pk"))), debtor=debtor_id)
+
+
+def _calls(debtor_id: int) -> QuerySet[TeleserviceCall]:
+    return TeleserviceCall.objects.filter(debtor=debtor_id).exclude(status__in=_ON_THE_WIRE)
+
+
+def _engagements(debtor_id: int) -> QuerySet[Engagement]:
+    return Engagement.objects.filter(debtor=debtor_id).exclude(Exists(_GONE_OUT.filter(engagement=OuterRef("pk"))))
+
+
+def _new_numbers(engagements: QuerySet[Engagement], target_id: int) -> QuerySet[Engagement]:
+    return engagements.exclude(number__in=Engagement.objects.filter(debtor=target_id).values("number"))
+
+
+def _invoices(debtor_id: int) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(debtor=debtor_id, status=InvoiceStatus.READY)
+
+
+def _invoices_sent(debtor_id: int) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(debtor=debtor_id).exclude(status=InvoiceStatus.READY)
+
+
+def hold_open_stays(debtor_id: int) -> None:
+    """Whoever changes a stay, its calls or its money has its lock first: so do we, and nobody waits for each other."""
+    covered = Coverage.objects.filter(debtor=debtor_id, active=True).values("patient")
+    list(
+        Stay.objects.select_for_update()
+        .filter(patient__in=covered, status__in=OPEN)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+def told_of_another_payer(former: Debtor, debtor: Debtor, moved: dict[str, list[int]]) -> None:
+    """Another AMC number is another payer to ask: open stays ask it, and what had not left to the first no longer leaves."""
+    if former.amc_number == debtor.amc_number:
+        return
+    coverages: dict[int, Coverage] = {
+        row.patient_id: row for row in Coverage.objects.filter(pk__in=moved.get("coverages", []), active=True)
+    }
+    stays: QuerySet[Any] = Stay.objects.select_for_update().filter(patient__in=coverages, status__in=OPEN)
+    for stay in stays.order_by("pk"):
+        coverage = coverages[stay.patient_id]
+        if not covers(coverage, care_date(stay)):
+            continue
+        planning.cancel_unsent(stay, "coverage_replaced", coverage)
+        detail = {"coverage": coverage.pk, "kind": coverage.kind, "rank": coverage.rank}
+        record_event(stay, EventKind.COVERAGE_CHANGED, SYSTEM, detail=detail)
+
+
+def register() -> None:
+    """In the order of locks: stays' coverages first, then calls and invoices."""
+    MOVERS[:] = [
+        Mover(
+            "coverages", "couverture,couvertures", _coverages,
+            stays="couverture d’un séjour déjà facturé,couvertures de séjours déjà facturés", staying=_coverages_kept,
+        ),
+        Mover("calls", "appel,appels", _calls),
+        Mover("engagements", "engagement,engagements", _engagements, but=_new_numbers),
+        Mover(
+            "invoices", "facture prête,factures prêtes", _invoices,
+            stays="facture déjà partie,factures déjà parties", staying=_invoices_sent,
+        ),
+    ]  # fmt: skip
+    HOLDERS[:] = [hold_open_stays]
+    MOVED[:] = [told_of_another_payer]
+
+
+def in_use(since: Any) -> Q:
+    """Of debtors: somebody was covered by it, or it answered, since then."""
+    return Q(Exists(Coverage.objects.filter(debtor=OuterRef("pk"), updated_at__gte=since))) | Q(
+        Exists(TeleserviceCall.objects.filter(debtor=OuterRef("pk"), finished_at__gte=since))
+    )
