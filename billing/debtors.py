@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from admissions.enums import EventKind
 from admissions.events import SYSTEM, record_event
@@ -14,12 +16,15 @@ from admissions.services.coverage import covers
 from admissions.services.following import OPEN
 from billing.enums import LIVE, InvoiceStatus
 from billing.models import Engagement, Invoice
+from debtors.enums import DebtorKind
 from debtors.merging import HOLDERS, MOVED, MOVERS, Mover
-from debtors.models import Debtor
+from debtors.models import DatamatrixAssociation, Debtor
 from teleservices import planning
 from teleservices.enums import CallStatus
 from teleservices.models import TeleserviceCall
 
+#: A record that served nobody for so long is shown to a référent.
+IDLE_AFTER_MONTHS: Final = 12
 #: Something of these is on the wire: they end as they left.
 _ON_THE_WIRE = (CallStatus.CALLING, CallStatus.UNKNOWN)
 _GONE_OUT = Invoice.objects.filter(status__in=LIVE).exclude(status=InvoiceStatus.READY)
@@ -99,8 +104,24 @@ def register() -> None:
     MOVED[:] = [told_of_another_payer]
 
 
-def in_use(since: Any) -> Q:
-    """Of debtors: somebody was covered by it, or it answered, since then."""
-    return Q(Exists(Coverage.objects.filter(debtor=OuterRef("pk"), updated_at__gte=since))) | Q(
-        Exists(TeleserviceCall.objects.filter(debtor=OuterRef("pk"), finished_at__gte=since))
+def mark_idle(months: int = IDLE_AFTER_MONTHS) -> int:
+    """Note since when each payer has served nobody (longer than `months`), and forget it of those that serve again.
+
+    Serving: somebody is covered by it, an association was used, it answered a call. Returns how many are idle.
+    """
+    since = timezone.now() - timedelta(days=30 * months)
+    used = (
+        Q(Exists(Coverage.objects.filter(debtor=OuterRef("pk"), updated_at__gte=since)))
+        | Q(Exists(DatamatrixAssociation.objects.filter(debtor=OuterRef("pk"), last_used_at__gte=since)))
+        | Q(Exists(TeleserviceCall.objects.filter(debtor=OuterRef("pk"), finished_at__gte=since)))
+        | Q(created_at__gte=since)
     )
+    served = Debtor.objects.filter(active=True, kind=DebtorKind.AMC)
+    served.filter(used, idle_since__isnull=False).update(idle_since=None)
+    Debtor.objects.filter(active=False, idle_since__isnull=False).update(idle_since=None)
+    for debtor in served.filter(~used, idle_since__isnull=True):
+        covered = Coverage.objects.filter(debtor=debtor).aggregate(last=Max("updated_at"))["last"]
+        chosen = debtor.associations.aggregate(last=Max("last_used_at"))["last"]
+        last = max(at for at in (debtor.created_at, covered, chosen) if at)
+        Debtor.objects.filter(pk=debtor.pk).update(idle_since=timezone.localdate(last))
+    return Debtor.objects.filter(idle_since__isnull=False).count()

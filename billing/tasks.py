@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from billing import lots, returns
+from billing import debtors, lots, returns
 
 
 @shared_task
@@ -11,3 +11,8 @@ def send_lots() -> None:
 @shared_task
 def import_returns() -> None:
     returns.import_returns()
+
+
+@shared_task
+def mark_idle_debtors() -> None:
+    debtors.mark_idle()

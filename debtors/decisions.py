@@ -154,9 +154,7 @@ def others(association: DatamatrixAssociation) -> QuerySet[DatamatrixAssociation
     """What else serves the same context (the same card, when it could not be parsed), most used first."""
     rows = DatamatrixAssociation.objects.filter(domain=association.domain, status__in=USABLE).exclude(pk=association.pk)
     if association.amc_number:
-        rows = rows.filter(
-            amc_number=association.amc_number, convention=association.convention, csr=association.csr
-        )
+        rows = rows.filter(amc_number=association.amc_number, convention=association.convention, csr=association.csr)
     else:
         rows = rows.filter(amc_number="", fingerprint=association.fingerprint)
     return rows.order_by("-use_count", "pk")
@@ -211,7 +209,9 @@ def undo(batch: UUID, user: User | None) -> list[Outcome]:
 def _undo(decision_id: int, user: User | None) -> int:
     found = AssociationDecision.objects.values_list("association_id", flat=True).get(pk=decision_id)
     association = DatamatrixAssociation.objects.select_for_update().get(pk=found)
-    decision = AssociationDecision.objects.select_related("debtor_before").select_for_update(of=("self",)).get(pk=decision_id)
+    decision = (
+        AssociationDecision.objects.select_related("debtor_before").select_for_update(of=("self",)).get(pk=decision_id)
+    )
     if decision.undone_at is not None or decision.version != association.version:
         raise AssociationConflict("Cette association a changé depuis votre décision : elle reste telle.")
     at = timezone.now()

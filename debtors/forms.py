@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from debtors.enums import AssociationStatus, DebtorKind
-from debtors.models import KEPT_UP, Debtor
+from debtors.models import KEPT_UP, WRITTEN, Debtor
 
 _POSTCODE = 5
 VALIDATE, CHANGE, REJECT, DELETE = "valider", "modifier", "rejeter", "supprimer"
@@ -73,7 +73,7 @@ class RecordForm(forms.ModelForm):
 
     class Meta:
         model = Debtor
-        fields = KEPT_UP
+        fields = (*KEPT_UP, *WRITTEN)
         labels = {"dre_recipient": "Destinataire des DRE"}
         error_messages = {"name": {"required": "Le nom est nécessaire."}}
 
@@ -84,5 +84,6 @@ class RecordForm(forms.ModelForm):
         return text
 
     @property
-    def values(self) -> dict[str, str]:
-        return {name: str(self.cleaned_data[name]).strip() for name in KEPT_UP}
+    def values(self) -> dict[str, Any]:
+        written = {name: self.cleaned_data[name] for name in WRITTEN}
+        return written | {name: str(self.cleaned_data[name]).strip() for name in KEPT_UP}

@@ -117,7 +117,9 @@ def merge(source_id: int, target_id: int, user: User | None) -> DebtorMerge:
 
 def _locked(source_id: int, target_id: int) -> tuple[Debtor, Debtor]:
     """Both, always in one order: two people may merge the same records the other way round."""
-    rows = {row.pk: row for row in Debtor.objects.select_for_update().filter(pk__in=[source_id, target_id]).order_by("pk")}
+    rows = {
+        row.pk: row for row in Debtor.objects.select_for_update().filter(pk__in=[source_id, target_id]).order_by("pk")
+    }
     if len(rows) != 2:
         raise MergeRefused("Choisissez deux fiches différentes.")
     return rows[source_id], rows[target_id]

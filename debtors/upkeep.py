@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from debtors.enums import ChangeSource, ChangeState
-from debtors.models import KEPT_UP, Debtor, DebtorChange
+from debtors.models import KEPT_UP, WRITTEN, Debtor, DebtorChange, text_of
 
 
 class UpkeepConflict(Exception):
@@ -42,18 +43,36 @@ def refresh(debtor_id: int, said: Mapping[str, str], at: datetime, source: Chang
 
 
 @transaction.atomic
-def edit(debtor_id: int, values: Mapping[str, str], user: User | None, *, version: int) -> list[str]:
-    """A person writes a record: what they change is theirs from then on. Returns these fields. Raises UpkeepConflict."""
+def edit(debtor_id: int, values: Mapping[str, Any], user: User | None, *, version: int) -> list[str]:
+    """A person writes a record: what they change is theirs from then on. Returns these fields. Raises UpkeepConflict.
+
+    `values`: of KEPT_UP and WRITTEN; what is not there stays.
+    """
     debtor = _unchanged(debtor_id, version)
-    changed = [name for name, text in values.items() if name in KEPT_UP and getattr(debtor, name) != text]
-    _write(debtor, {name: values[name] for name in changed}, timezone.now(), ChangeSource.PERSON, user)
-    debtor.locked = sorted({*debtor.locked, *changed})
+    known = {name: value for name, value in values.items() if name in (*KEPT_UP, *WRITTEN)}
+    changed = [name for name, value in known.items() if getattr(debtor, name) != value]
+    _write(debtor, {name: known[name] for name in changed}, timezone.now(), ChangeSource.PERSON, user)
+    debtor.locked = sorted({*debtor.locked, *(name for name in changed if name in KEPT_UP)})
     debtor.save(update_fields=[*changed, "locked", "version"])
+    if "multiple_centres" in changed:
+        _tell_associations(debtor)
     # What a payer had proposed was about the value that is no more.
     _open(debtor).filter(field__in=changed).update(
         state=ChangeState.DISMISSED, decided_by=user, decided_at=timezone.now()
     )
     return changed
+
+
+def _tell_associations(debtor: Debtor) -> None:
+    """Several debtors may be validated for a card when its AMC has several management centres, and then only."""
+    try:
+        with transaction.atomic():
+            debtor.associations.update(multiple_centres=debtor.multiple_centres)
+    except IntegrityError as problem:
+        raise UpkeepConflict(
+            "Des cartes de cet organisme mènent à plusieurs débiteurs validés\u00a0: rejetez les autres d’abord. "
+            "Rien n’a changé."
+        ) from problem
 
 
 @transaction.atomic
@@ -92,25 +111,26 @@ def _unchanged(debtor_id: int, version: int) -> Debtor:
 
 
 def _write(
-    debtor: Debtor, values: Mapping[str, str], at: datetime, source: ChangeSource, user: User | None = None
+    debtor: Debtor, values: Mapping[str, Any], at: datetime, source: ChangeSource, user: User | None = None
 ) -> None:
     """On the instance: whoever calls saves it."""
+    before = {name: text_of(debtor, name) for name in values}
+    for name, value in values.items():
+        setattr(debtor, name, value)
     told = [
         DebtorChange(
             debtor=debtor,
             field=name,
-            before=getattr(debtor, name),
-            after=text,
+            before=before[name],
+            after=text_of(debtor, name),
             source=source,
             state=ChangeState.ACCEPTED if user else ChangeState.APPLIED,
             said_at=at,
             decided_by=user,
             decided_at=at if user else None,
         )
-        for name, text in values.items()
+        for name in values
     ]
-    for name, text in values.items():
-        setattr(debtor, name, text)
     if told:
         debtor.version += 1
         DebtorChange.objects.bulk_create(told)

@@ -14,7 +14,7 @@ from debtors.filters import DebtorFilter
 from debtors.merging import REVERSIBLE_FOR
 from debtors.models import Debtor, DebtorChange, DirectoryEntry, label_of
 from debtors.querysets import search_debtors
-from gap.lists import bounded_count, page_number, page_of
+from gap.lists import page_number, page_of
 
 CHOICES = 8
 CHANGES = 12

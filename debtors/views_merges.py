@@ -42,7 +42,9 @@ def merge(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             done = merging.merge(source.pk, target.pk, colleague(request))
         except merging.MergeRefused as refused:
-            return render(request, "debtors/merge.html", context | _compared(source, target, refused.message), status=409)
+            return render(
+                request, "debtors/merge.html", context | _compared(source, target, refused.message), status=409
+            )
         messages.success(
             request,
             f"{source.name} est fusionnée avec {target.name}. Vous pouvez défaire pendant "
@@ -59,7 +61,12 @@ def merge(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _compared(source: Debtor, target: Debtor, problem: str = "") -> dict[str, Any]:
     rows = [(label, str(getattr(source, name) or ""), str(getattr(target, name) or "")) for label, name in _COMPARED]
-    return {"rows": rows, "preview": merging.preview(source), "problem": problem, "other_payer": _differ(source, target)}
+    return {
+        "rows": rows,
+        "preview": merging.preview(source),
+        "problem": problem,
+        "other_payer": _differ(source, target),
+    }
 
 
 def _differ(source: Debtor, target: Debtor) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from celery.schedules import crontab
+
 #: Nobody waits for these: the night's workers do them.
 _NIGHT: Final = {"queue": "batch"}
 
@@ -26,6 +28,22 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
         # What people who keep the machine are told of where no balancer asks whether we are ready; but for Redis, which
         # wakes this too.
         "health": {"task": "accounts.tasks.look_at_health", "schedule": 30, "options": _NIGHT},
+        "directory": {
+            "task": "teleservices.tasks.refresh_directory",
+            "schedule": crontab(hour="1-5", minute="7,27,47"),
+            "options": _NIGHT,
+        },
+        "back to ROC": {"task": "teleservices.tasks.bring_back_to_roc", "schedule": 600, "options": _NIGHT},
+        "duplicates": {
+            "task": "debtors.tasks.look_for_duplicates",
+            "schedule": crontab(hour=2, minute=12),
+            "options": _NIGHT,
+        },
+        "idle debtors": {
+            "task": "billing.tasks.mark_idle_debtors",
+            "schedule": crontab(hour=2, minute=22),
+            "options": _NIGHT,
+        },
         "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
         "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},
     }

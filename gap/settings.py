@@ -190,6 +190,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 SWEEP_EVERY_S = env.float("SWEEP_EVERY_S", default=5.0)
 JOURNAL_EVERY_S = env.float("JOURNAL_EVERY_S", default=10.0)
 EXCHANGE_EVERY_S = env.float("EXCHANGE_EVERY_S", default=10.0)
+# The hours of the night are those of here.
+CELERY_TIMEZONE = "Europe/Paris"
 CELERY_BEAT_SCHEDULE = schedule.of(sweep_s=SWEEP_EVERY_S, journal_s=JOURNAL_EVERY_S, exchange_s=EXCHANGE_EVERY_S)
 # What is due is in the database: the scheduler only wakes, and remembers nothing from one start to the next.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"

@@ -6,6 +6,7 @@ from teleservices import (
     anomalies,
     certificates,
     connection_test,
+    directory,
     engine,
     expiry,
     perimeter,
@@ -82,3 +83,13 @@ def purge() -> None:
     """One turn; another follows at once while there is much to erase."""
     if retention.turn():
         wake("teleservices.tasks.purge", queue="batch")
+
+
+@shared_task
+def refresh_directory() -> None:
+    directory.refresh_old()
+
+
+@shared_task
+def bring_back_to_roc() -> None:
+    directory.bring_back()

@@ -18,8 +18,8 @@ from admissions.querysets import care_day, day_bounds
 from billing.enums import BillStatus, EngagementStatus, FileDirection, FileStatus, InvoiceStatus, Payer, RecordStatus
 from billing.models import Activity, Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, TariffValue
 from billing.restored import RESTORED
-from debtors.enums import AssociationStatus, ChangeState
-from debtors.models import DatamatrixAssociation, DebtorChange
+from debtors.enums import AssociationStatus, ChangeState, PairState
+from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DebtorPair
 from gap.constants import Constant, constants
 from teleservices.anomalies import with_dossiers
 from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Disposition, Family, LimitName
@@ -375,6 +375,14 @@ def contested() -> QuerySet[DatamatrixAssociation]:
 
 def proposed_changes() -> QuerySet[DebtorChange]:
     return DebtorChange.objects.filter(state=ChangeState.PROPOSED)
+
+
+def proposed_pairs() -> QuerySet[DebtorPair]:
+    return DebtorPair.objects.filter(state=PairState.PROPOSED)
+
+
+def idle_debtors() -> QuerySet[Debtor]:
+    return Debtor.objects.filter(idle_since__isnull=False, active=True)
 
 
 def since_day(days: int) -> date:

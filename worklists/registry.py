@@ -160,7 +160,7 @@ class Counter:
 @cache
 def all_worklists() -> dict[str, Worklist]:
     """Every list, in the order of the chain, by slug."""
-    from worklists.lists import anomalies, calls, money, reference, stays, technical
+    from worklists.lists import anomalies, calls, money, records, reference, stays, technical
 
     found = [
         *calls.WORKLISTS,
@@ -168,6 +168,7 @@ def all_worklists() -> dict[str, Worklist]:
         *stays.WORKLISTS,
         *money.WORKLISTS,
         *reference.WORKLISTS,
+        *records.WORKLISTS,
         *technical.WORKLISTS,
     ]
     order = list(Step)

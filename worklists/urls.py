@@ -76,5 +76,6 @@ urlpatterns = [
     path("listes/<slug:slug>/actions/", views.act, name="act"),
     path("listes/<slug:slug>/export/<slug:kind>/", views.export_list, name="export"),
     path("fragments/debiteurs/<int:pk>/appels/", views_fragments.debtor_calls, name="debtor-calls"),
+    path("fragments/debiteurs/<int:pk>/annuaire/", views_fragments.ask_directory, name="ask-directory"),
     path("fragments/associations/<int:pk>/sejours/", views_fragments.association_stays, name="association-stays"),
 ]

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count, F, Max, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import colleague, needs
+from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
 from accounts.sight import seen
 from admissions.models import Coverage
 from billing.enums import Payer
 from billing.models import Invoice
 from debtors.models import DatamatrixAssociation, Debtor
+from teleservices import directory
 from teleservices.enums import OPEN, CallStatus
 from teleservices.models import TeleserviceCall
 from worklists import querysets
@@ -55,6 +57,26 @@ def debtor_calls(request: HttpRequest, pk: int) -> HttpResponse:
     away = querysets.away(user.establishment_id or 0).filter(debtor=debtor)
     context = {"debtor": debtor, "operations": operations, "away": away.order_by("not_before").first()}
     return render(request, "worklists/debtor_calls.html", context)
+
+
+@needs(Action.EDIT_DEBTOR)
+@require_POST
+def ask_directory(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the directory again for the routes of this payer that open stays need."""
+    debtor = get_object_or_404(Debtor, pk=pk)
+    asked = directory.ask_again(debtor.amc_number, workplace(request)) if debtor.amc_number else []
+    if asked:
+        count = len(asked)
+        messages.success(
+            request,
+            f"Annuaire redemandé pour {count}\u00a0route{'s' if count > 1 else ''} : la réponse s’affichera ici.",
+        )
+    else:
+        messages.warning(
+            request,
+            "Aucun séjour ouvert ne passe par cet organisme en ROC : rien n’a été demandé. Le prochain dossier le demandera.",
+        )
+    return redirect("debtors:debtor", pk)
 
 
 @require_safe

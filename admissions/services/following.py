@@ -64,9 +64,7 @@ def sweep(limit: int = 20) -> None:
 @transaction.atomic
 def _put_right(coverage_id: int) -> bool:
     patient_id = Coverage.objects.values_list("patient_id", flat=True).get(pk=coverage_id)
-    stays = list(
-        Stay.objects.select_for_update().filter(patient=patient_id, status__in=OPEN).order_by("pk")
-    )
+    stays = list(Stay.objects.select_for_update().filter(patient=patient_id, status__in=OPEN).order_by("pk"))
     coverage = apart().select_for_update(of=("self",)).filter(pk=coverage_id).first()
     if coverage is None:
         return False

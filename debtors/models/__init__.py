@@ -1,9 +1,10 @@
 from debtors.models.associations import AssociationDecision, DatamatrixAssociation, DirectoryEntry
 from debtors.models.merges import DebtorMerge, DebtorMove, DebtorPair
-from debtors.models.records import KEPT_UP, Debtor, DebtorChange, Operator, label_of
+from debtors.models.records import KEPT_UP, WRITTEN, Debtor, DebtorChange, Operator, label_of, text_of
 
 __all__ = [
     "KEPT_UP",
+    "WRITTEN",
     "AssociationDecision",
     "DatamatrixAssociation",
     "Debtor",
@@ -14,4 +15,5 @@ __all__ = [
     "DirectoryEntry",
     "Operator",
     "label_of",
+    "text_of",
 ]

@@ -55,7 +55,9 @@ class DebtorMerge(models.Model):
         verbose_name_plural = "fusions de débiteurs"
         ordering = ["-merged_at", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["source"], condition=Q(undone_at__isnull=True), name="merged_once_at_a_time"),
+            models.UniqueConstraint(
+                fields=["source"], condition=Q(undone_at__isnull=True), name="merged_once_at_a_time"
+            ),
             models.CheckConstraint(condition=~Q(source=F("target")), name="merged_with_another"),
         ]
         indexes = [models.Index(fields=["target", "-merged_at"], name="merge_target")]

@@ -15,6 +15,8 @@ from debtors.enums import ChangeSource, ChangeState, DebtorKind
 
 #: What of a record payers and the directory tell, and people may write.
 KEPT_UP: Final = ("name", "address", "postcode", "town", "dre_address", "dre_recipient")
+#: What people alone write of it.
+WRITTEN: Final = ("operator", "multiple_centres")
 
 
 class Operator(models.Model):
@@ -49,7 +51,9 @@ class Debtor(models.Model):
     multiple_centres = models.BooleanField("en centre de gestion multiple", default=False)
     active = models.BooleanField("actif", default=True)
     #: The record that stands for this one, since they were put together.
-    merged_into = models.ForeignKey("self", verbose_name="fusionnée dans", on_delete=models.PROTECT, null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", verbose_name="fusionnée dans", on_delete=models.PROTECT, null=True, blank=True
+    )
     #: Nobody is covered by it, nor was, since then; empty while it serves. Looked at by night.
     idle_since = models.DateField("sans usage depuis", null=True, blank=True)
     #: Fields that a person wrote: what a payer or the directory says of them is proposed, and no longer applied.
@@ -87,11 +91,19 @@ def label_of(field: str) -> str:
     return next(str(one.verbose_name) for one in Debtor._meta.fields if one.name == field)
 
 
+def text_of(debtor: Debtor, field: str) -> str:
+    """What a record holds in a field, as a person reads it."""
+    value = getattr(debtor, field)
+    if isinstance(value, bool):
+        return "oui" if value else "non"
+    return str(value or "")
+
+
 class DebtorChange(models.Model):
     """One field of a debtor's record that somebody, or a payer's message, said to be otherwise; what became of that."""
 
     debtor = models.ForeignKey(Debtor, verbose_name="débiteur", on_delete=models.CASCADE, related_name="changes")
-    field = models.CharField("champ", max_length=30, choices=[(name, name) for name in KEPT_UP])
+    field = models.CharField("champ", max_length=30, choices=[(name, name) for name in (*KEPT_UP, *WRITTEN)])
     before = models.CharField("valeur d’avant", max_length=255, blank=True)
     after = models.CharField("valeur dite", max_length=255, blank=True)
     source = models.CharField("dite par", max_length=12, choices=ChangeSource.choices)
@@ -134,4 +146,4 @@ class DebtorChange(models.Model):
     @property
     def now(self) -> str:
         """What the record holds of it."""
-        return str(getattr(self.debtor, self.field))
+        return text_of(self.debtor, self.field)

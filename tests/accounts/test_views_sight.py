@@ -56,6 +56,7 @@ SHARED = {
     "debtors:unmerge",
     "debtors:set-active",
     "worklists:debtor-calls",
+    "worklists:ask-directory",
     "worklists:association-stays",
     "worklists:end-maintenance",
     "worklists:try-channel",

@@ -96,9 +96,7 @@ def test_a_deleted_association_lets_the_table_learn_again_and_comes_back_only_if
     waiting, referent
 ) -> None:
     decide_association(waiting.pk, AssociationStatus.DELETED, referent, version=0)
-    AssociationFactory(
-        amc_number=waiting.amc_number, debtor=waiting.debtor, status=AssociationStatus.TO_VALIDATE
-    )
+    AssociationFactory(amc_number=waiting.amc_number, debtor=waiting.debtor, status=AssociationStatus.TO_VALIDATE)
     [(_, done, told)] = decisions.undo(waiting.decisions.get().batch, referent)
     assert not done and "déjà en vigueur" in told
     assert state(waiting)[0] == AssociationStatus.DELETED

@@ -8,9 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.enums import Role
 from debtors.enums import ChangeState
-from debtors.models import Debtor, DebtorChange
+from debtors.models import Debtor, DebtorChange, Operator
 from tests.debtors.test_upkeep import debtor as debtor
 from tests.debtors.test_upkeep import said
+from tests.factories import AssociationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +121,24 @@ def test_the_page_costs_the_same_for_one_change_and_for_many(referent, debtor) -
     with CaptureQueriesContext(connection) as many:
         page(referent, debtor)
     assert len(few) == len(many) <= 14
+
+
+def test_the_operator_and_the_management_centres_are_written_by_people(referent, debtor) -> None:
+    operator = Operator.objects.create(name="Uniprev gestion")
+    AssociationFactory(debtor=debtor)
+    asked = typed(debtor, operator=operator.pk, multiple_centres="on")
+    shown = referent.post(f"/debiteurs/{debtor.pk}/fiche/", asked, follow=True).text
+    assert "Uniprev gestion" in shown and "non → " in shown
+    debtor.refresh_from_db()
+    assert (debtor.operator, debtor.multiple_centres, debtor.locked) == (operator, True, [])
+    assert debtor.associations.get().multiple_centres
+
+
+def test_one_centre_is_refused_while_its_cards_lead_to_several_debtors(referent, debtor) -> None:
+    Debtor.objects.filter(pk=debtor.pk).update(multiple_centres=True)
+    mine = AssociationFactory(debtor=debtor, multiple_centres=True)
+    AssociationFactory(amc_number=mine.amc_number)
+    answer = referent.post(f"/debiteurs/{debtor.pk}/fiche/", typed(debtor))
+    assert answer.status_code == 409 and "rejetez les autres d’abord" in answer.text
+    debtor.refresh_from_db()
+    assert debtor.multiple_centres

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.utils import timezone
 
 from admissions.models import Stay
 from debtors.enums import AssociationStatus, ChangeSource, ChangeState
-from debtors.models import DatamatrixAssociation, DebtorChange
+from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DebtorPair
 from tests.factories import AssociationFactory, DebtorFactory
 from tests.worklists import scene
 
@@ -36,9 +38,22 @@ def a_stay_of_a_rejected_association() -> Stay:
     return stay
 
 
+def a_pair() -> DebtorPair:
+    first, second = DebtorFactory(), DebtorFactory()
+    return DebtorPair.objects.create(
+        first=first, second=second, score=90, reasons=["même n° AMC", "noms proches"], found_at=timezone.now()
+    )
+
+
+def an_idle_debtor() -> Debtor:
+    return DebtorFactory(idle_since=timezone.localdate() - timedelta(days=500))
+
+
 def everything() -> None:
     AssociationFactory(status=AssociationStatus.TO_VALIDATE)
     AssociationFactory(status=AssociationStatus.TO_VERIFY)
     a_contested_rejection()
     a_proposed_change()
     a_stay_of_a_rejected_association()
+    a_pair()
+    an_idle_debtor()

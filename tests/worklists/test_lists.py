@@ -310,6 +310,8 @@ def test_no_line_of_another_establishment_is_seen(person) -> None:
         "associations-a-verifier",
         "rejets-contestes",
         "changements-de-fiches",
+        "doublons-de-debiteurs",
+        "debiteurs-sans-usage",
         "fichiers-en-quarantaine",
         "enregistrements-a-rapprocher",
     }

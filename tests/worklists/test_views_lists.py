@@ -125,6 +125,8 @@ def _more(slug: str) -> None:
         "associations-a-verifier": lambda: AssociationFactory(status=AssociationStatus.TO_VERIFY),
         "rejets-contestes": scene_reference.a_contested_rejection,
         "changements-de-fiches": scene_reference.a_proposed_change,
+        "doublons-de-debiteurs": scene_reference.a_pair,
+        "debiteurs-sans-usage": scene_reference.an_idle_debtor,
         "debiteurs-a-revoir": scene_reference.a_stay_of_a_rejected_association,
         "organismes-indisponibles": scene.a_waiting_call,
         "issues-inconnues": lambda: scene.a_call(

@@ -17,7 +17,6 @@ from admissions.events import Actor
 from admissions.models import Patient, Rights, Stay, Unit
 from admissions.services import coverage, patients, stays
 from billing import services as billing
-from debtors import services as debtor_services
 from debtors.datamatrix import parse
 from debtors.decisions import decide_association
 from debtors.enums import AssociationStatus, MatchLevel

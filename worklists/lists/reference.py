@@ -1,4 +1,4 @@
-"""Lists of the reference: what agents taught the association table, and what payers say of their records, to decide."""
+"""Lists of associations: what agents taught the table, for a référent to decide; and the stays that hang on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final
 from accounts.enums import Action, Role
 from accounts.models import User
 from accounts.sight import seen
-from debtors import decisions, upkeep
+from debtors import decisions
 from debtors.enums import AssociationStatus, DecisionKind
-from debtors.models import DatamatrixAssociation, DebtorChange
+from debtors.models import DatamatrixAssociation
 from worklists import querysets, stakes
 from worklists.enums import Step
 from worklists.lists import stays
@@ -59,38 +59,9 @@ ASSOCIATIONS = Kind(
     amount_label="en jeu",
 )
 
-CHANGES = Kind(
-    model=DebtorChange,
-    rows="worklists/debtor_change.html",
-    columns=(
-        Column("Débiteur", lambda change: change.debtor.name, "organisme"),
-        Column("Champ", lambda change: change.label),
-        Column("Dans la fiche", lambda change: change.now),
-        Column("Ce qui est dit", lambda change: change.after),
-        Column("Par", lambda change: change.get_source_display()),
-        Column("Fois", lambda change: change.said_count, "fois", numeric=True),
-    ),
-    adorn=lambda rows: rows.select_related("debtor"),
-    label=lambda change: f"{change.debtor.name}, {change.label}",
-    sorts={"organisme": "debtor__name", "fois": "said_count"},
-    debtor="debtor",
-)
-
 
 def _with(status: AssociationStatus, _here: Any) -> Any:
     return stakes.with_stakes(querysets.associations(status))
-
-
-def _taken(ids: list[int], user: User, *, accepted: bool) -> list[tuple[int, bool, str]]:
-    outcomes = []
-    for pk in ids:
-        try:
-            upkeep.decide(pk, user, accepted=accepted)
-        except upkeep.UpkeepConflict as conflict:
-            outcomes.append((pk, False, conflict.message))
-        else:
-            outcomes.append((pk, True, ""))
-    return outcomes
 
 
 WORKLISTS = (
@@ -151,25 +122,5 @@ WORKLISTS = (
         happened="Le débiteur choisi pour la carte de ce dossier a été rejeté par un référent.",
         system="Le dossier garde ce débiteur tant que personne n’en choisit un autre : il sera facturé ainsi.",
         you="Ouvrez le séjour, « Choisir un autre organisme » : la carte est déjà lue.",
-    ),
-    Worklist(
-        slug="changements-de-fiches",
-        title="Fiches débiteurs : changements proposés",
-        step=Step.REFERENCE,
-        roles=_REFERENT,
-        action=Action.SEE_DEBTORS,
-        kind=CHANGES,
-        select=lambda _here: querysets.proposed_changes(),
-        since="said_at",
-        happened="Un organisme ou l’annuaire dit autre chose que ce qu’une personne a écrit dans la fiche.",
-        system="La fiche reste telle : ce qui est écrit à la main n’est pas écrasé.",
-        you="Prenez ce qui est dit, ou écartez-le : la même valeur ne sera plus proposée.",
-        deeds=(
-            Deed(
-                "prendre", "Prendre", "pris", "check", Action.EDIT_DEBTOR, partial(_taken, accepted=True), "v"
-            ),
-            Deed("ecarter", "Garder la fiche", "écartés", "ban", Action.EDIT_DEBTOR, partial(_taken, accepted=False), "r"),
-        ),
-        first="-fois",
     ),
 )
