@@ -16,7 +16,7 @@ from admissions.models import EventDelivery
 from teleservices import anomalies
 from teleservices.enums import Recipient
 from teleservices.models import Anomaly, AnomalyStep
-from worklists.demo import connected, discretion, logins, places
+from worklists.demo import connected, discretion, logins, places, reference
 from worklists.demo.acts import Acts, Hospital
 from worklists.demo.ageing import Ageing, move
 from worklists.demo.ageing_money import MoneyAgeing
@@ -63,6 +63,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
     step("dates remises à leur place")
     connected.prove_connection(establishment)
     discretion.keep_secrets(establishment)
+    reference.fill(hospital, now)
     return scripts
 
 

@@ -122,7 +122,8 @@ WORKLISTS = (
         title="Doublons de débiteurs",
         step=Step.REFERENCE,
         roles=_REFERENT,
-        action=Action.SEE_DEBTORS,
+        # Its lines open on the merge.
+        action=Action.EDIT_DEBTOR,
         kind=PAIRS,
         select=lambda _here: querysets.proposed_pairs(),
         since="found_at",
