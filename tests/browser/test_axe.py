@@ -107,6 +107,11 @@ def screens(world: SimpleNamespace) -> list[tuple[str, str, Role]]:
         ("echanges-facturation", "/echanges/", Role.BILLING),
         ("rapprochement", f"/echanges/lignes/{world.record.pk}/", Role.BILLING),
         ("association-referent", f"/debiteurs/associations/{world.association.pk}/", Role.REFERENT),
+        (
+            "fusion-comparee",
+            f"/debiteurs/{world.coverage.debtor_id}/fusion/?debtor={world.association.debtor_id}",
+            Role.REFERENT,
+        ),
         ("dossier-protege", f"/patients/{world.opening.patient.ipp}/ouvrir/", Role.AGENT),
         ("liste-vide", "/listes/patients-a-prevenir/?depuis=30", Role.AGENT),
         ("page-absente", "/nulle-part/", Role.AGENT),
