@@ -14,9 +14,11 @@ class AdmissionsConfig(AppConfig):
         from accounts.journal import guard
         from admissions.services import following, glass
         from debtors.decisions import DEBTOR_REPLACED
+        from debtors.imports.runs import WAKE
         from gap.rotation import register_index
 
         register_index("admissions.rotation.NIR_INDEX")
         register_index("admissions.rotation.CARD_MARKS")
         guard(glass.may_open)
         DEBTOR_REPLACED.append(following.wake_up)
+        WAKE.append(following.wake_for_import)

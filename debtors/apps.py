@@ -6,6 +6,6 @@ class DebtorsConfig(AppConfig):
     verbose_name = "Débiteurs"
     #: Models whose changes the database tells to the journal.
     journaled = (
-        *("operator", "debtor", "debtorchange", "debtorpair", "debtormerge", "debtormove"),
+        *("operator", "debtor", "debtorchange", "debtorpair", "debtormerge", "debtormove", "fileimport"),
         *("datamatrixassociation", "associationdecision"),
     )

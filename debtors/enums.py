@@ -61,3 +61,30 @@ class PairState(models.TextChoices):
     PROPOSED = "proposed", "proposé"
     MERGED = "merged", "fusionnées"
     APART = "apart", "deux organismes"
+
+
+class ImportKind(models.TextChoices):
+    HISTORY = "history", "historique de cartes"
+    DEBTORS = "debtors", "fiches débiteurs"
+
+
+class ImportState(models.TextChoices):
+    """A file is read, then a person decides, then it is applied."""
+
+    WAITING = "waiting", "à lire"
+    READY = "ready", "à décider"
+    APPLYING = "applying", "en cours d’application"
+    DONE = "done", "appliqué"
+    DROPPED = "dropped", "abandonné"
+    FAILED = "failed", "illisible"
+
+
+class VoteFate(models.TextChoices):
+    """What becomes of what a file says of a context."""
+
+    NEW = "new", "à créer"
+    SPLIT = "split", "partagée"
+    KNOWN = "known", "déjà dans la table"
+    STANDS = "stands", "la table dit autre chose"
+    REJECTED = "rejected", "rejetée par un référent"
+    CREATED = "created", "créée"

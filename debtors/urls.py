@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from debtors import views, views_associations, views_merges, views_records
+from debtors import views, views_associations, views_imports, views_merges, views_records
 
 app_name = "debtors"
 urlpatterns = [
@@ -14,6 +14,11 @@ urlpatterns = [
     path("<int:pk>/activite/", views_merges.set_active, name="set-active"),
     path("fusions/<int:pk>/defaire/", views_merges.unmerge, name="unmerge"),
     path("changements/<int:pk>/", views_records.decide_change, name="decide-change"),
+    path("imports/", views_imports.imports, name="imports"),
+    path("imports/<int:pk>/", views_imports.one, name="import"),
+    path("imports/<int:pk>/appliquer/", views_imports.apply, name="apply-import"),
+    path("imports/<int:pk>/abandonner/", views_imports.drop, name="drop-import"),
+    path("imports/<int:pk>/refus.csv", views_imports.refusals, name="import-refusals"),
     path("choix/", views.choices, name="choices"),
     path("associations/", views_associations.associations, name="associations"),
     path("associations/<int:pk>/", views_associations.association, name="association"),

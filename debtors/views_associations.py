@@ -43,6 +43,7 @@ def associations(request: HttpRequest) -> HttpResponse:
         (status, bounded_count(DatamatrixAssociation.objects.filter(status=status))) for status in AssociationStatus
     ]
     context = {"asked": asked, "page": page, "sort": asked.sort, "statuses": counts}
+    context["may_import"] = colleague(request).may(Action.VALIDATE_ASSOCIATION)
     return render(request, "debtors/associations.html", context | _taken_back(request))
 
 

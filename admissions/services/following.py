@@ -33,6 +33,11 @@ def wake_up(association_id: int) -> None:
     wake("admissions.tasks.follow_association", association_id)
 
 
+def wake_for_import(import_id: int) -> None:
+    """The floor below has no queue of its own."""
+    wake("debtors.tasks.run_import", import_id, queue="batch")
+
+
 def apart() -> QuerySet[Coverage]:
     """Coverages in force that still have the debtor from before."""
     return Coverage.objects.filter(active=True).exclude(debtor=F("association__debtor"))

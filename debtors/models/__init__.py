@@ -1,4 +1,5 @@
 from debtors.models.associations import AssociationDecision, DatamatrixAssociation, DirectoryEntry
+from debtors.models.imports import FileImport, ImportVote
 from debtors.models.merges import DebtorMerge, DebtorMove, DebtorPair
 from debtors.models.records import KEPT_UP, WRITTEN, Debtor, DebtorChange, Operator, label_of, text_of
 
@@ -13,6 +14,8 @@ __all__ = [
     "DebtorMove",
     "DebtorPair",
     "DirectoryEntry",
+    "FileImport",
+    "ImportVote",
     "Operator",
     "label_of",
     "text_of",

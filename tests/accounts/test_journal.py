@@ -38,6 +38,7 @@ EXEMPT = {
     "admissions_eventdelivery": "a ledger of what is owed",
     "admissions_patientnametoken": "derived from the patient's names",
     "admissions_rights": "a ledger of answers",
+    "debtors_importvote": "counted from a file; the associations that are created are journaled",
     "billing_bill": "computed; its invoices are journaled",
     "billing_estimate": "computed",
     "billing_estimateline": "computed",

@@ -1,0 +1,98 @@
+"""Files of cards or of records that people brought, what they say, and what was taken of them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.db import models
+from django.db.models import Q
+
+from debtors.enums import ImportKind, ImportState, VoteFate
+from debtors.models.associations import DatamatrixAssociation
+from debtors.models.records import Debtor
+
+
+def _storage():  # type: ignore[no-untyped-def]
+    return storages["default"]
+
+
+class FileImport(models.Model):
+    """One file: read by a worker, shown, then applied or dropped by a person. The file itself goes once it is read."""
+
+    kind = models.CharField("nature", max_length=10, choices=ImportKind.choices)
+    name = models.CharField("fichier", max_length=120)
+    digest = models.CharField("empreinte", max_length=64)
+    file = models.FileField(storage=_storage, blank=True)
+    state = models.CharField("état", max_length=10, choices=ImportState.choices, default=ImportState.WAITING)
+    #: Whoever works on it says so, and again; past it, another takes over.
+    working_until = models.DateTimeField("pris jusqu’à", null=True)
+    lines_count = models.PositiveIntegerField("lignes lues", default=0)
+    refused_count = models.PositiveIntegerField("lignes refusées", default=0)
+    #: The first of them: number of the line, and why. Nothing of what it held.
+    refusals = models.JSONField("refus", default=list, blank=True)
+    applied_count = models.PositiveIntegerField("pris", default=0)
+    problem = models.CharField("incident", max_length=300, blank=True)
+    least_share = models.PositiveSmallIntegerField("part minimale", default=80)
+    validates = models.BooleanField("validées d’emblée", default=False)
+    created_at = models.DateTimeField("donné le", auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    ended_at = models.DateTimeField("terminé le", null=True)
+
+    class Meta:
+        verbose_name = "import"
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "digest"],
+                condition=~Q(state__in=[ImportState.FAILED, ImportState.DROPPED]),
+                name="a_file_is_imported_once",
+            ),
+            models.CheckConstraint(condition=Q(least_share__gt=50, least_share__lte=100), name="share_is_a_majority"),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at"], name="import_recent"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state__in=[ImportState.WAITING, ImportState.APPLYING]),
+                name="import_to_do",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class ImportVote(models.Model):
+    """What the lines of a file say of one context of cards: how many for each debtor, and what the table says already."""
+
+    file_import = models.ForeignKey(FileImport, on_delete=models.CASCADE, related_name="votes")
+    fingerprint = models.CharField(max_length=64, blank=True)
+    amc_number = models.CharField("n° AMC", max_length=10, blank=True)
+    convention = models.CharField("type de convention", max_length=2, blank=True)
+    csr = models.CharField("CSR", max_length=9, blank=True)
+    domain = models.CharField("domaine", max_length=3)
+    debtor = models.ForeignKey(Debtor, verbose_name="débiteur", on_delete=models.CASCADE, related_name="+")
+    lines = models.PositiveIntegerField("lignes")
+    share = models.PositiveSmallIntegerField("part des lignes")
+    second = models.ForeignKey(
+        Debtor, verbose_name="débiteur suivant", on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    amount = models.DecimalField("montant", max_digits=14, decimal_places=2)
+    first_day = models.DateField("premier jour", null=True)
+    fate = models.CharField("sort", max_length=10, choices=VoteFate.choices)
+    association = models.ForeignKey(DatamatrixAssociation, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        verbose_name = "vote d’un import"
+        verbose_name_plural = "votes d’un import"
+        ordering = ["-lines", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["file_import", "fingerprint", "amc_number", "convention", "csr", "domain"],
+                name="one_vote_a_context",
+            ),
+        ]
+        indexes = [models.Index(fields=["file_import", "fate", "-lines", "id"], name="vote_of_import")]
+
+    def __str__(self) -> str:
+        return f"{self.file_import_id} {self.amc_number or 'carte non lue'}"
