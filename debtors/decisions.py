@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from debtors.enums import USABLE, AssociationStatus, DecisionKind
 from debtors.models import AssociationDecision, DatamatrixAssociation, Debtor
+from debtors.querysets import CardContext, of_context
 
 STATUS_AFTER: Final = {
     DecisionKind.VALIDATE: AssociationStatus.VALIDATED,
@@ -91,6 +92,29 @@ def decide_association(
         for other in others(association).select_for_update():
             _take(other, DecisionKind.REJECT, user, batch)
     _take(association, kind, user, batch, debtor=debtor, note=note)
+    return association
+
+
+@transaction.atomic
+def associate(context: CardContext, debtor: Debtor, user: User, *, since: date) -> DatamatrixAssociation:
+    """A référent says who pays for a kind of card that the table does not know: validated at once, and taken back as any
+    decision (it is then forgotten). `since`: from which day of care on. Raises AssociationConflict.
+    """
+    if of_context(context).filter(status__in=USABLE).exists():
+        raise AssociationConflict("Cette carte vient d’être apprise : relisez-la dans les associations.")
+    association = DatamatrixAssociation.objects.create(
+        fingerprint=context.fingerprint,
+        amc_number=context.amc_number,
+        convention=context.convention,
+        csr=context.csr,
+        domain=context.domain,
+        debtor=debtor,
+        multiple_centres=debtor.multiple_centres,
+        status=AssociationStatus.DELETED,
+        valid_from=since,
+        created_by=user,
+    )
+    _take(association, DecisionKind.VALIDATE, user, uuid4())
     return association
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
+from accounts.locking import safe_page
 from debtors import decisions
 from debtors.decisions import AssociationConflict, decide_association
 from debtors.enums import GONE, AssociationStatus
@@ -107,6 +108,8 @@ def undo(request: HttpRequest, batch: UUID) -> HttpResponse:
         messages.warning(request, told)
     if not outcomes:
         messages.warning(request, "Cette décision était déjà annulée. Rien n’a changé.")
+    if page := safe_page(request, request.POST.get("next", "")):
+        return redirect(page)
     return redirect("debtors:association", given_back[0]) if len(given_back) == 1 else redirect("debtors:associations")
 
 

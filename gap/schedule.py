@@ -35,6 +35,7 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
         },
         "back to ROC": {"task": "teleservices.tasks.bring_back_to_roc", "schedule": 600, "options": _NIGHT},
         "imports": {"task": "debtors.tasks.sweep_imports", "schedule": 60, "options": _NIGHT},
+        "amounts of cards": {"task": "worklists.tasks.count_amounts_of_cards", "schedule": 600, "options": _NIGHT},
         "duplicates": {
             "task": "debtors.tasks.look_for_duplicates",
             "schedule": crontab(hour=2, minute=12),

@@ -3,12 +3,15 @@ from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
+from admissions.models.readings import CardReading, CardTally
 from admissions.models.stays import Movement, ParticularRequest, Stay, Unit
 
 __all__ = [
     "AdmissionEvent",
     "BrokenGlass",
     "Card",
+    "CardReading",
+    "CardTally",
     "Coverage",
     "EventDelivery",
     "Movement",

@@ -16,6 +16,7 @@ from admissions.errors import Refused
 from admissions.events import Actor, record_event
 from admissions.models import Card, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date
+from admissions.services import readings
 from debtors import services as debtor_services
 from debtors.datamatrix import ReadCard, context, parse
 from debtors.datamatrix.keeping import SUFFIX
@@ -93,6 +94,7 @@ def _found(stay: Stay, card: Card, actor: Actor) -> CardOutcome:
             "Elle est gardée au dossier, sans ouvrir de droits. Demandez la carte en cours.",
         )
     wanted = card_context(card, stay)
+    readings.note(stay, wanted)
     match = match_card(wanted, day)
     association = match.decided
     if association is None:

@@ -38,6 +38,8 @@ EXEMPT = {
     "admissions_eventdelivery": "a ledger of what is owed",
     "admissions_patientnametoken": "derived from the patient's names",
     "admissions_rights": "a ledger of answers",
+    "admissions_cardreading": "counted for the palmarès; the card's own row is journaled",
+    "admissions_cardtally": "counted from the readings",
     "debtors_importvote": "counted from a file; the associations that are created are journaled",
     "billing_bill": "computed; its invoices are journaled",
     "billing_estimate": "computed",

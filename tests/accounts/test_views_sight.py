@@ -69,7 +69,7 @@ SHARED = {
     "worklists:distrust-authority",
 }
 #: Acts on something that no other establishment has: told « 404 », or that it was not there, and nothing changes.
-MILD = {"worklists:remove-amc"}
+MILD = {"worklists:remove-amc", "worklists:associate-card"}
 
 #: A blank sheet of the downtime kit is of the hospital; the stay that it becomes is of a service.
 OF_NO_SERVICE = {"admissions:sheet", "admissions:void-sheet"}

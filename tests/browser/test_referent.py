@@ -9,7 +9,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.enums import Role
+from admissions.models import CardTally
 from debtors.enums import AssociationStatus
+from debtors.models import DatamatrixAssociation
 from teleservices.enums import AnomalyState, LimitName, PerimeterMode
 from teleservices.models import Anomaly, CallLimit, Perimeter
 from teleservices.ruling import in_force
@@ -124,3 +126,22 @@ def test_associations_are_validated_taken_back_and_changed_one_key_each(page: Pa
     second.refresh_from_db()
     assert (first.debtor, first.status) == (right, AssociationStatus.VALIDATED)
     assert second.status == AssociationStatus.REJECTED
+
+
+def test_cards_of_the_palmares_are_associated_in_a_row(page: Page, keyboard: Keyboard, referent) -> None:
+    month = timezone.localdate().replace(day=1)
+    for number, stays in (("0099000104", 9), ("0099000205", 5)):
+        CardTally.objects.create(
+            establishment=referent.establishment, month=month, amc_number=number, domain="MCO", stays=stays
+        )
+    DebtorFactory(name="Alliance Loire Santé", amc_number="0099000104")
+    DebtorFactory(name="Solivie Mutuelle")
+    page.goto("/palmares/")
+    keyboard.press("Enter")
+    expect(page.locator("#notices")).to_contain_text("Alliance Loire Santé")
+    keyboard.type("soliv")
+    expect(page.locator("#choices")).to_contain_text("Solivie")
+    keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Aucune carte sans débiteur")
+    learnt = DatamatrixAssociation.objects.order_by("amc_number").values_list("debtor__name", "status")
+    assert list(learnt) == [("Alliance Loire Santé", "validated"), ("Solivie Mutuelle", "validated")]
