@@ -29,7 +29,7 @@ _MUCH_STOLEN = 2.0
 
 
 #: Measures that share a database. The flows count every call of theirs: they begin in an empty one.
-_GROUPS = (("cards", "calls", "chain", "screens", "lists"), ("flow",))
+_GROUPS = (("cards", "calls", "chain", "screens", "lists"), ("debtors",), ("flow",))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     found: list[Row] = []
     before = processor_ticks()
-    measures = _measures(options.rounds, options.lines, options.backlog, options.seconds, options.drain)
+    measures = _measures(options)
     for group in _GROUPS:
         if not (wanted := [name for name in group if not options.only or name in options.only]):
             continue
@@ -69,28 +69,31 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backlog", type=int, default=100_000, help="calls of the night that wait; ten times as many ended"
     )
+    parser.add_argument("--size", type=float, default=1.0, help="of the tables of cards and debtors (1: a million)")
     parser.add_argument("--seconds", type=float, default=20, help="how long each flow of calls is looked at")
     parser.add_argument("--drain", action="store_true", help="carry the whole night too (some minutes)")
-    parser.add_argument("--only", action="append", choices=["cards", "calls", "chain", "screens", "lists", "flow"])
+    parser.add_argument(
+        "--only", action="append", choices=["cards", "calls", "chain", "screens", "lists", "debtors", "flow"]
+    )
     parser.add_argument("--prepared", action="store_true", help="the database is migrated already, and for this alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed")
     return parser.parse_args(arguments)
 
 
-def _measures(
-    rounds: int, lines: int, backlog: int, seconds: float, drain: bool
-) -> dict[str, Callable[[Ground], list[Row]]]:
-    from bench import calls, cards, chain, flow, lists, screens
+def _measures(options: argparse.Namespace) -> dict[str, Callable[[Ground], list[Row]]]:
+    from bench import calls, cards, chain, debtors, flow, lists, screens
 
+    rounds, backlog = options.rounds, options.backlog
     return {
         "cards": lambda place: cards.rows(rounds),
         "calls": lambda place: calls.rows(place, rounds),
         "chain": lambda place: chain.rows(place, rounds),
-        "screens": lambda place: screens.rows(place, rounds, lines),
-        "lists": lambda place: lists.rows(place, min(lines, 50)),
+        "screens": lambda place: screens.rows(place, rounds, options.lines),
+        "lists": lambda place: lists.rows(place, min(options.lines, 50)),
+        "debtors": lambda place: debtors.rows(rounds, options.size),
         "flow": lambda place: flow.rows(
-            place, rounds, backlog=backlog, ledger=backlog * 10, seconds=seconds, drain=drain
+            place, rounds, backlog=backlog, ledger=backlog * 10, seconds=options.seconds, drain=options.drain
         ),
     }
 

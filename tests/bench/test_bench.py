@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import calls, cards, flow, lists, measure
+from bench import calls, cards, debtors, flow, lists, measure
 from bench.ground import Ground, database_url, ground
 from gap.supervisor.servers import EmbeddedRedis
 
@@ -123,3 +123,9 @@ def test_flows_are_measured_on_calls_that_succeed(transactional_db, simulator, t
     assert rows["questions du moteur sans index"].held is True
     assert rows["mémoire que ces processus prennent de plus"].held is True
     assert all(row.median > 0 for row in found if row.unit in ("/s", "appels", "ms"))
+
+
+def test_debtors_are_measured_at_two_sizes(db) -> None:
+    found = debtors.rows(4, size=0.01)
+    assert [row.held for row in found] == [True, True, True]
+    assert all(row.ratio and row.baseline == "à 1 %" for row in found)
