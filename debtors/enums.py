@@ -88,3 +88,22 @@ class VoteFate(models.TextChoices):
     STANDS = "stands", "la table dit autre chose"
     REJECTED = "rejected", "rejetée par un référent"
     CREATED = "created", "créée"
+
+
+class RecordFate(models.TextChoices):
+    """What becomes of a record of debtor in a file."""
+
+    NEW = "new", "à créer"
+    UPDATE = "update", "à mettre à jour"
+    DOUBLE = "double", "ressemble à une autre"
+    SAME = "same", "identique"
+    CREATED = "created", "créée"
+    UPDATED = "updated", "mise à jour"
+
+
+class Doubles(models.TextChoices):
+    """What a person wants of the lines that look like a record of another code."""
+
+    LEAVE = "leave", "ne rien en faire"
+    UPDATE = "update", "mettre à jour la fiche qui ressemble"
+    CREATE = "create", "créer quand même"

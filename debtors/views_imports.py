@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count, Sum
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from debtors.enums import ImportKind, ImportState, VoteFate
-from debtors.imports import history, runs
+from debtors.enums import Doubles, ImportKind, ImportState, RecordFate, VoteFate
+from debtors.imports import history, records, runs
 from debtors.models import FileImport
 from gap.lists import export, page_number, page_of
 
@@ -25,11 +25,15 @@ _LARGEST: Final = 12 * 1024 * 1024
 
 
 class FileForm(forms.Form):
-    """The file of a history."""
+    """A file, and what is in it."""
 
+    kind = forms.ChoiceField(
+        label="Que contient-il", choices=ImportKind.choices, initial=ImportKind.HISTORY,
+        error_messages={"required": "Dites ce que contient le fichier.", "invalid_choice": "Choisissez dans la liste."},
+    )  # fmt: skip
     file = forms.FileField(
         label="Fichier CSV ou XLSX",
-        help_text="12 Mio au plus. Il est lu, puis effacé : il contient des cartes.",
+        help_text="12 Mio au plus. Il est lu, puis effacé.",
         error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide. Rien n’a été pris."},
     )
 
@@ -38,6 +42,15 @@ class FileForm(forms.Form):
         if file.size and file.size > _LARGEST:
             raise ValidationError("Ce fichier dépasse 12 Mio : coupez-le en plusieurs. Rien n’a été pris.")
         return file
+
+
+class RecordsForm(forms.Form):
+    """What to do of the lines that look like a record of ours."""
+
+    doubles = forms.ChoiceField(
+        label="Des doublons", choices=Doubles.choices, initial=Doubles.LEAVE,
+        error_messages={"required": "Dites quoi faire des doublons.", "invalid_choice": "Choisissez dans la liste."},
+    )  # fmt: skip
 
 
 class ApplyForm(forms.Form):
@@ -67,7 +80,7 @@ def imports(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             file = form.cleaned_data["file"]
             try:
-                given = runs.give(ImportKind.HISTORY, file.name, file.read(), colleague(request))
+                given = runs.give(ImportKind(form.cleaned_data["kind"]), file.name, file.read(), colleague(request))
             except runs.ImportRefused as refused:
                 form.add_error("file", refused.message)
             else:
@@ -78,7 +91,10 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 def _listed(request: HttpRequest, form: FileForm) -> dict[str, Any]:
     rows = FileImport.objects.select_related("created_by")
-    columns = [(name, ", ".join(others)) for name, others in history.COLUMNS.items()]
+    columns = [
+        (kind.label, [(name, ", ".join(others)) for name, others in known.items()])
+        for kind, known in ((ImportKind.HISTORY, history.COLUMNS), (ImportKind.DEBTORS, records.COLUMNS))
+    ]
     return {"form": form, "page": page_of(rows, page_number(request.GET.get("page"))), "columns": columns}
 
 
@@ -88,7 +104,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     """One file: how far its reading is (fragment, while it works), what it proposes, what was refused."""
     row = get_object_or_404(FileImport.objects.select_related("created_by"), pk=pk)
     part = "#progress" if request.htmx else ""  # type: ignore[attr-defined]
-    context = _shown(request, row, ApplyForm()) if not part else {"row": row}
+    context = _shown(request, row, _form(row)) if not part else {"row": row}
     answer = render(request, f"debtors/import.html{part}", context)
     if part and row.state not in (ImportState.WAITING, ImportState.APPLYING):
         # What follows is another page.
@@ -96,20 +112,28 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     return answer
 
 
-def _shown(request: HttpRequest, row: FileImport, form: ApplyForm) -> dict[str, Any]:
+def _form(row: FileImport, data: Any = None) -> ApplyForm | RecordsForm:
+    return RecordsForm(data) if row.kind == ImportKind.DEBTORS else ApplyForm(data)
+
+
+def _shown(request: HttpRequest, row: FileImport, form: forms.Form) -> dict[str, Any]:
+    of_debtors = row.kind == ImportKind.DEBTORS
+    fates: Any = RecordFate if of_debtors else VoteFate
+    lines: Any = row.records if of_debtors else row.votes
     fate = request.GET.get("sort", "")
-    chosen = VoteFate(fate) if fate in VoteFate.values else None
-    counted = row.votes.order_by().values("fate").annotate(count=Count("pk"), lines=Sum("lines"), euros=Sum("amount"))
-    totals = {one["fate"]: one for one in counted}
-    votes = row.votes.filter(fate=chosen) if chosen else row.votes.all()
+    chosen = fates(fate) if fate in fates.values else None
+    totals = dict(lines.order_by().values_list("fate").annotate(count=Count("pk")))
+    kept = lines.filter(fate=chosen) if chosen else lines.all()
+    related = ("debtor", "near") if of_debtors else ("debtor", "second")
     return {
         "row": row,
         "form": form,
+        "of_debtors": of_debtors,
         "working": row.state in (ImportState.WAITING, ImportState.APPLYING),
         "ready": row.state == ImportState.READY,
-        "fates": [(one, totals[one]) for one in VoteFate if one in totals],
+        "fates": [(one, totals[one]) for one in fates if one in totals],
         "chosen": chosen,
-        "page": page_of(votes.select_related("debtor", "second"), page_number(request.GET.get("page")), counted=votes),
+        "page": page_of(kept.select_related(*related), page_number(request.GET.get("page")), counted=kept),
         "refusals": row.refusals[:12],
     }
 
@@ -119,11 +143,14 @@ def _shown(request: HttpRequest, row: FileImport, form: ApplyForm) -> dict[str, 
 def apply(request: HttpRequest, pk: int) -> HttpResponse:
     """Create what the file proposes, from a majority on."""
     row = get_object_or_404(FileImport.objects.select_related("created_by"), pk=pk)
-    form = ApplyForm(request.POST)
+    form = _form(row, request.POST)
     if not form.is_valid():
         return render(request, "debtors/import.html", _shown(request, row, form), status=422)
     try:
-        runs.start(pk, least_share=form.cleaned_data["share"], validates=form.cleaned_data["validates"])
+        if isinstance(form, RecordsForm):
+            runs.start(pk, doubles=Doubles(form.cleaned_data["doubles"]))
+        else:
+            runs.start(pk, least_share=form.cleaned_data["share"], validates=form.cleaned_data["validates"])
     except runs.ImportRefused as refused:
         messages.warning(request, refused.message)
     return redirect("debtors:import", pk)

@@ -19,8 +19,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from debtors.enums import ImportKind, ImportState
-from debtors.imports import history, reading
+from debtors.enums import Doubles, ImportKind, ImportState
+from debtors.imports import history, reading, records
 from debtors.models import FileImport
 
 log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 _LEASE: Final = timedelta(seconds=60)
 #: Whom to wake for a file (its key).
 WAKE: Final[list[Callable[[int], None]]] = []
-_READ: Final = {ImportKind.HISTORY: history.read}
-_APPLY: Final = {ImportKind.HISTORY: history.apply}
+_READ: Final = {ImportKind.HISTORY: history.read, ImportKind.DEBTORS: records.read}
+_APPLY: Final = {ImportKind.HISTORY: history.apply, ImportKind.DEBTORS: records.apply}
 
 
 class ImportRefused(Exception):
@@ -65,14 +65,15 @@ def give(kind: ImportKind, name: str, content: bytes, user: User | None) -> File
     return row
 
 
-def start(import_id: int, *, least_share: int, validates: bool) -> None:
+def start(import_id: int, *, least_share: int = 80, validates: bool = False, doubles: Doubles = Doubles.LEAVE) -> None:
     """A person decides that what was read is applied. Raises ImportRefused."""
     with transaction.atomic():
         row = FileImport.objects.select_for_update().get(pk=import_id)
         if row.state != ImportState.READY:
             raise ImportRefused(f"Cet import est {row.get_state_display()} : rien n’a changé.")
-        row.least_share, row.validates, row.state = least_share, validates, ImportState.APPLYING
-        row.save(update_fields=["least_share", "validates", "state"])
+        row.least_share, row.validates, row.doubles = least_share, validates, doubles
+        row.state = ImportState.APPLYING
+        row.save(update_fields=["least_share", "validates", "doubles", "state"])
         if row.kind == ImportKind.HISTORY:
             history.set_least_share(row, least_share)
     _wake(import_id)
@@ -85,6 +86,7 @@ def drop(import_id: int) -> None:
         if row.state not in (ImportState.WAITING, ImportState.READY):
             raise ImportRefused(f"Cet import est {row.get_state_display()} : il ne s’abandonne plus.")
         row.votes.all().delete()
+        row.records.all().delete()
         _end(row, ImportState.DROPPED)
 
 

@@ -1,5 +1,5 @@
 from debtors.models.associations import AssociationDecision, DatamatrixAssociation, DirectoryEntry
-from debtors.models.imports import FileImport, ImportVote
+from debtors.models.imports import FileImport, ImportRecord, ImportVote
 from debtors.models.merges import DebtorMerge, DebtorMove, DebtorPair
 from debtors.models.records import KEPT_UP, WRITTEN, Debtor, DebtorChange, Operator, label_of, text_of
 
@@ -15,6 +15,7 @@ __all__ = [
     "DebtorPair",
     "DirectoryEntry",
     "FileImport",
+    "ImportRecord",
     "ImportVote",
     "Operator",
     "label_of",

@@ -7,7 +7,7 @@ from django.core.files.storage import storages
 from django.db import models
 from django.db.models import Q
 
-from debtors.enums import ImportKind, ImportState, VoteFate
+from debtors.enums import Doubles, ImportKind, ImportState, RecordFate, VoteFate
 from debtors.models.associations import DatamatrixAssociation
 from debtors.models.records import Debtor
 
@@ -34,6 +34,7 @@ class FileImport(models.Model):
     problem = models.CharField("incident", max_length=300, blank=True)
     least_share = models.PositiveSmallIntegerField("part minimale", default=80)
     validates = models.BooleanField("validées d’emblée", default=False)
+    doubles = models.CharField("doublons", max_length=10, choices=Doubles.choices, default=Doubles.LEAVE)
     created_at = models.DateTimeField("donné le", auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     ended_at = models.DateTimeField("terminé le", null=True)
@@ -96,3 +97,24 @@ class ImportVote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_import_id} {self.amc_number or 'carte non lue'}"
+
+
+class ImportRecord(models.Model):
+    """A record of debtor as a line of a file has it, and the record of ours that it is, or looks like."""
+
+    file_import = models.ForeignKey(FileImport, on_delete=models.CASCADE, related_name="records")
+    line = models.PositiveIntegerField("ligne")
+    values = models.JSONField("valeurs")
+    debtor = models.ForeignKey(Debtor, verbose_name="fiche", on_delete=models.SET_NULL, null=True, related_name="+")
+    near = models.ForeignKey(Debtor, verbose_name="ressemble à", on_delete=models.SET_NULL, null=True, related_name="+")
+    fate = models.CharField("sort", max_length=10, choices=RecordFate.choices)
+
+    class Meta:
+        verbose_name = "fiche d’un import"
+        verbose_name_plural = "fiches d’un import"
+        ordering = ["line"]
+        constraints = [models.UniqueConstraint(fields=["file_import", "line"], name="one_payer_a_line")]
+        indexes = [models.Index(fields=["file_import", "fate", "line"], name="record_of_import")]
+
+    def __str__(self) -> str:
+        return f"{self.file_import_id} ligne {self.line}"

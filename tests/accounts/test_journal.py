@@ -40,6 +40,7 @@ EXEMPT = {
     "admissions_rights": "a ledger of answers",
     "admissions_cardreading": "counted for the palmarès; the card's own row is journaled",
     "admissions_cardtally": "counted from the readings",
+    "debtors_importrecord": "read from a file; the records that it changes are journaled",
     "debtors_importvote": "counted from a file; the associations that are created are journaled",
     "billing_bill": "computed; its invoices are journaled",
     "billing_estimate": "computed",

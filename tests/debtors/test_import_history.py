@@ -268,7 +268,7 @@ def test_the_command_says_what_would_come_and_keeps_nothing_of_a_dry_run(tmp_pat
 def test_a_referent_gives_a_file_reads_what_it_says_and_decides(signed_in, loire) -> None:
     client = signed_in(Role.REFERENT)
     upload = SimpleUploadedFile("cartes.csv", table("1;RO;AMC1", "x;RO;AMC1"))
-    answer = client.post("/debiteurs/imports/", {"file": upload})
+    answer = client.post("/debiteurs/imports/", {"kind": "history", "file": upload})
     row = FileImport.objects.get()
     assert answer["Location"] == f"/debiteurs/imports/{row.pk}/"
     assert "Lecture en cours" in client.get(answer["Location"]).text
