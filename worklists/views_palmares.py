@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -116,7 +117,7 @@ def _following(tally: CardTally, order: str) -> int | None:
 
 @require_safe
 @needs(Action.VALIDATE_ASSOCIATION)
-def export_ranking(request: HttpRequest) -> HttpResponse:
+def export_ranking(request: HttpRequest) -> HttpResponseBase:
     """The whole ranking of a month, in a file."""
     month, order = _month(request.GET), _order(request.GET)
     rows = palmares.unknown(palmares.seen(workplace(request), month)).order_by(f"-{_ORDERS[order]}", "-stays", "pk")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from debtors import upkeep
 from debtors.enums import ChangeSource, DebtorKind, Doubles, ImportState, RecordFate
 from debtors.imports import reading
-from debtors.models import Debtor, FileImport, ImportRecord, Operator
+from debtors.models import Debtor, FileImport, ImportRecord, Operator, label_of
 from debtors.nearness import key, near_keys
 
 COLUMNS: Final = {
@@ -35,6 +35,7 @@ _FIELDS: Final = {
     "adresse dre": "dre_address",
     "destinataire dre": "dre_recipient",
 }
+_LONGEST: Final = {field.name: field.max_length for field in Debtor._meta.fields} | {"operator": 80}
 KEPT_REFUSALS: Final = 2_000
 #: Names at least this near, of one number or one town, are a double.
 _SAME_NAME: Final = 0.9
@@ -122,14 +123,10 @@ def _values(line: reading.Line) -> dict[str, str]:
         # A spreadsheet takes its first zero for nothing.
         values["postcode"] = postcode.zfill(5)
     for field, text in values.items():
-        most = 80 if field == "operator" else Debtor._meta.get_field(field).max_length
+        most = _LONGEST[field]
         if most and len(text) > most:
-            raise _Refused(f"« {field_label(field)} » dépasse {most} signes.")
+            raise _Refused(f"« {label_of(field)} » dépasse {most} signes.")
     return values
-
-
-def field_label(field: str) -> str:
-    return str(Debtor._meta.get_field(field).verbose_name)
 
 
 def _compare(row: FileImport, number: int, values: dict[str, str], known: _Known) -> ImportRecord:
