@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -147,7 +147,3 @@ def amc_number(text: str) -> str:
     if not (digits.isascii() and digits.isdigit() and 0 < len(digits) <= 10):
         raise ValueError(text)
     return digits.zfill(10)
-
-
-def named(names: Iterable[str]) -> str:
-    return ", ".join(f"« {name} »" for name in names)
