@@ -125,6 +125,17 @@ class EventKind(models.TextChoices):
     ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"
     PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"
     CONNECTION_TESTED = "connection_tested", "test d’accrochage"
+    STAY_REQUALIFIED = "stay_requalified", "requalification"
+
+
+class Requalification(models.TextChoices):
+    """Why a stay changes its kind or its field of activity."""
+
+    SHORTER = "shorter", "prise en charge plus courte que prévu"
+    LONGER = "longer", "prise en charge plus longue que prévu"
+    TRANSFER = "transfer", "transfert dans l’établissement"
+    CODING = "coding", "conditions d’hospitalisation non réunies"
+    MISTAKE = "mistake", "erreur de saisie"
 
 
 class VoidReason(models.TextChoices):

@@ -36,13 +36,16 @@ _RIGHTS_EVENTS = {
     EventKind.RIGHTS_ASKED_AGAIN,
     EventKind.ANOMALY_SOLVED,
     EventKind.PERIMETER_CHANGED,
+    EventKind.STAY_REQUALIFIED,
 }
+# Events that make an answer old however recent it is: a person wants another, or it was given in another context.
+_FORCING = {EventKind.RIGHTS_ASKED_AGAIN, EventKind.STAY_REQUALIFIED}
 #: Why a call of such a stay was cancelled.
 NOT_TOLD = "kept_secret"
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
 _OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED, EventKind.PERIMETER_CHANGED}
 # Events after which what was asked of a payer is no longer what would be asked now.
-_NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED}
+_NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED, EventKind.STAY_REQUALIFIED}
 # Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
 _REARMING = _NEW_FACTS | {EventKind.RIGHTS_ASKED_AGAIN}
 
@@ -64,7 +67,7 @@ def plan_calls(event: AdmissionEvent) -> None:
     _drop_replaced_coverages(stay)
     freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
-        ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
+        ask_rights(stay, coverage, event, force=event.kind in _FORCING)
     if freed:
         handlers.rearmed(stay, event)
 
@@ -74,14 +77,14 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
     now = timezone.now()
     if not perimeter.includes(stay, coverage.debtor_id):
         cancel_unsent(stay, OUTSIDE, coverage)
-        _not_by_roc(stay, coverage, "HORS_PERIMETRE", now)
+        _not_by_roc(stay, coverage, "HORS_PERIMETRE", now, event)
         return None
     entry = rights.entry_for(stay, coverage)
     if not rights.entry_is_fresh(entry, now):
         return plan(stay, coverage, Operation.DIRECTORY, event)
     assert entry is not None
     if not entry.found:
-        _not_by_roc(stay, coverage, "HORS_ROC", entry.answered_at)
+        _not_by_roc(stay, coverage, "HORS_ROC", entry.answered_at, event)
         return None
     last = latest_rights(stay.pk, coverage.pk)
     if last is not None and last.status == RightsStatus.CLOSED and last.care_date == care_date(stay):
@@ -98,12 +101,13 @@ _NOT_BY_ROC = {
 }
 
 
-def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime) -> None:
-    """Say once that the stay goes the way of before."""
+def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime, event: AdmissionEvent) -> None:
+    """Say once that the stay goes the way of before; the floors above look each time at what that way needs."""
     last = latest_rights(stay.pk, coverage.pk)
     if last is None or last.code != code:
         at = max(at, last.answered_at) if last else at
         rights.rights_undetermined(stay, coverage.pk, _NOT_BY_ROC[code], code=code, at=at)
+    handlers.outside(stay, event)
 
 
 def plan(

@@ -56,11 +56,19 @@ def route(coverage: Coverage) -> PayerRoute:
     return PayerRoute(coverage.debtor.amc_number, coverage.convention, coverage.csr)
 
 
-def url_of(call: TeleserviceCall) -> str:
-    """Where the service is called. Raises NotConfigured when the directory gives no address for it."""
-    if not call.service_url:
+def url_of(call: TeleserviceCall, domain: str = "") -> str:
+    """Where the service is called. Raises NotConfigured when the directory gives no address for it.
+
+    `domain`: the field of activity that the question is about, when it is not the stay's any more.
+    """
+    url = call.service_url
+    if domain not in ("", call.stay.domain):
+        asked = route(call.coverage)
+        entry = directory_entry(asked.amc_number, asked.convention, asked.csr, domain)
+        url = str(getattr(entry, f"{call.operation.lower()}_url", "")) if entry else ""
+    if not url:
         raise NotConfigured(f"{call.operation.lower()}_url_missing")
-    return call.service_url
+    return url
 
 
 def beneficiary(call: TeleserviceCall) -> Beneficiary:
