@@ -38,6 +38,7 @@ EXEMPT = {
     "admissions_eventdelivery": "a ledger of what is owed",
     "admissions_patientnametoken": "derived from the patient's names",
     "admissions_rights": "a ledger of answers",
+    "billing_agreementstep": "is itself the history of a prise en charge, append-only",
     "billing_bill": "computed; its invoices are journaled",
     "billing_estimate": "computed",
     "billing_estimateline": "computed",

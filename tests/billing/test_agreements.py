@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from datetime import timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,9 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 OUT = "7000009999"
 GRANT = pec.Reply(
-    AgreementState.GRANTED, number="PEC-77", clauses=[Clause("TM", D(100)), Clause("CHP", D(100), daily_cap=D(45))]
+    AgreementState.GRANTED,
+    number="PEC-77",
+    clauses=[Clause("TM", Decimal(100)), Clause("CHP", Decimal(100), daily_cap=Decimal(45))],
 )
 
 
@@ -188,7 +190,7 @@ def test_a_granted_stay_is_billed_by_its_contract_lines(outside, agent) -> None:
     invoice = bill.invoices.get(payer=Payer.AMC)
     assert (invoice.agreement, invoice.engagement, invoice.debtor.name) == (found, None, "Mutuelle du Bocage")
     by_code = {line.code: line.amount for line in invoice.lines.all()}
-    assert by_code["CHP"] == D("135.00")
+    assert by_code["CHP"] == Decimal("135.00")
     assert "FJH" not in by_code  # the exit's daily charge is not agreed
     assert bill.amo_share + bill.amc_share + bill.patient_share == bill.total
     assert not stay.calls.filter(operation="CLC").exists()
@@ -228,7 +230,7 @@ def test_an_extension_pays_the_nights_that_it_adds(outside, agent) -> None:
     stay = outside()
     found = agreement_of(stay)
     first = timezone.localdate(stay.started_at)
-    short = pec.Reply(AgreementState.GRANTED, valid_from=first, valid_until=first, clauses=[Clause("TM", D(100))])
+    short = pec.Reply(AgreementState.GRANTED, valid_from=first, valid_until=first, clauses=[Clause("TM", Decimal(100))])
     pec.answer(found.pk, short, Actor(agent))
     leave(stay)
     before = stay.bills.get().amc_share
