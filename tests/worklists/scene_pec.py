@@ -8,7 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from admissions.enums import StayStatus
+from admissions.enums import RightsStatus, StayStatus
+from admissions.models import Rights
 from admissions.querysets import care_date
 from billing import invoicing
 from billing.enums import AgreementAct, AgreementState
@@ -46,6 +47,11 @@ def a_granted_bill() -> Bill:
 
 def one_of_each() -> None:
     """A line of each list of the circuit outside ROC."""
+    outside = scene.a_stay()
+    Rights.objects.create(
+        status=RightsStatus.UNDETERMINED, code="HORS_ROC", answered_at=timezone.now(), stay=outside,
+        coverage=scene.a_coverage(outside), care_date=timezone.localdate(),
+    )  # fmt: skip
     an_agreement()
     an_agreement(AgreementState.REQUESTED, remind_at=scene.ago(hours=1), requested_at=scene.ago(days=4))
     leaving = scene.a_stay(planned_end_at=timezone.now() + timedelta(hours=20))
