@@ -102,6 +102,8 @@ class RightsStatus(models.TextChoices):
 
 #: Answers of ours that say that an AMC is out of reach by ROC: not connected, or not yet in the hospital's perimeter.
 OUTSIDE_ROC = ("HORS_ROC", "HORS_PERIMETRE")
+#: Answer of ours too: the stay changed its context, and nothing that was known of its rights holds until they are asked.
+REQUALIFIED = "REQUALIFIE"
 
 
 class EventKind(models.TextChoices):

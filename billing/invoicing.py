@@ -37,7 +37,8 @@ def make_bill(
     The AMC's part is what it engaged, or outside ROC what the contract lines of its agreement come to. None when it is
     already billed, or when something is missing (then a worklist shows it).
     """
-    if stay.bills.filter(status=BillStatus.CURRENT).exists():
+    current = stay.bills.filter(status=BillStatus.CURRENT).first()
+    if current and not (engagement and _made_without(current, engagement) and withdraw_bill(stay)):
         return None
     amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).first()
     if amo is None:
@@ -125,6 +126,11 @@ def _invoice(bill: Bill, payer: Payer, parts: list[tuple[Line, Decimal]], **link
         for number, (line, amount) in enumerate(parts, start=1)
     )
     return invoice
+
+
+def _made_without(bill: Bill, engagement: Engagement) -> bool:
+    """Whether a bill stands that does not count on an engagement that has come since."""
+    return engagement.amount > 0 and not bill.invoices.filter(engagement=engagement).exists()
 
 
 def bill_again(stay: Stay, lines: list[Line], agreement: Agreement | None = None) -> None:

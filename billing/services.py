@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model, Sum
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, REQUALIFIED, CoverageKind, EventKind, RightsStatus, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM, Actor, check_allowed, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
@@ -122,6 +122,9 @@ def _settle_content(
         return
     if stay.calls.filter(operation=Operation.CLC, status__in=(CallStatus.CALLING, CallStatus.UNKNOWN)).exists():
         return  # the payer may have engaged itself: its answer comes first
+    if coverage and (last := latest_rights(stay.pk, coverage.pk)) and last.code == REQUALIFIED:
+        invoicing.withdraw_bill(stay)
+        return  # what was billed was for another stay: rights, or a prise en charge, come first
     if coverage is None or _third_party_payment_impossible(stay, coverage):
         invoicing.bill_again(stay, lines)
         return

@@ -38,8 +38,6 @@ _RIGHTS_EVENTS = {
     EventKind.PERIMETER_CHANGED,
     EventKind.STAY_REQUALIFIED,
 }
-# Events that make an answer old however recent it is: a person wants another, or it was given in another context.
-_FORCING = {EventKind.RIGHTS_ASKED_AGAIN, EventKind.STAY_REQUALIFIED}
 #: Why a call of such a stay was cancelled.
 NOT_TOLD = "kept_secret"
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
@@ -65,9 +63,11 @@ def plan_calls(event: AdmissionEvent) -> None:
         cancel_unsent(stay, NOT_TOLD)
         return  # nobody is told of a birth kept secret (CASF, art. L. 222-6)
     _drop_replaced_coverages(stay)
+    if event.kind == EventKind.STAY_REQUALIFIED:
+        cancel_unsent(stay, "stay_requalified")
     freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
-        ask_rights(stay, coverage, event, force=event.kind in _FORCING)
+        ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
     if freed:
         handlers.rearmed(stay, event)
 
@@ -203,7 +203,15 @@ def changed_since(call: TeleserviceCall) -> AdmissionEvent | None:
 
 
 def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
-    """Put the question again as it stands now, in the name of the event that changed it."""
+    """Put the question again as it stands now, in the name of the event that changed it.
+
+    A stay that was requalified is another question: its rights come first, and what follows from them by itself.
+    """
+    if event.kind == EventKind.STAY_REQUALIFIED:
+        if call.coverage.active:
+            ask_rights(call.stay, call.coverage, event)
+        handlers.rearmed(call.stay, event)
+        return
     if call.coverage.active:
         parameters = {name: call.parameters[name] for name in ("content", TESTED) if name in call.parameters}
         plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)

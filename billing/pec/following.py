@@ -8,7 +8,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.models import User
-from admissions.enums import OUTSIDE_ROC, CoverageKind, RightsStatus, StayStatus
+from admissions.enums import OUTSIDE_ROC, CoverageKind, EventKind, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import AgreementAct, AgreementEnd, AgreementState, EngagementStatus
@@ -34,6 +34,8 @@ def follow(stay: Stay) -> Agreement | None:
     for one in found:
         if coverage is None or one.coverage_id != coverage.pk:
             close(one, AgreementEnd.COVERAGE_REPLACED)
+        elif stay.events.filter(kind=EventKind.STAY_REQUALIFIED, created_at__gt=one.opened_at).exists():
+            close(one, AgreementEnd.REQUALIFIED)
         else:
             kept = one
     if coverage is None:
