@@ -14,8 +14,8 @@ from admissions.enums import (
     DischargeMode,
     EventKind,
     IdentityStatus,
-    RequestCode,
     Requalification,
+    RequestCode,
 )
 from admissions.events import Actor
 from admissions.models import AdmissionEvent, Coverage, Patient, Stay

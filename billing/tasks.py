@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from billing import lots, returns
+from billing.pec import services as pec
 
 
 @shared_task
@@ -11,3 +12,8 @@ def send_lots() -> None:
 @shared_task
 def import_returns() -> None:
     returns.import_returns()
+
+
+@shared_task
+def presume_agreements() -> None:
+    pec.presume_due()

@@ -26,6 +26,7 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
         # What people who keep the machine are told of where no balancer asks whether we are ready; but for Redis, which
         # wakes this too.
         "health": {"task": "accounts.tasks.look_at_health", "schedule": 30, "options": _NIGHT},
+        "agreements": {"task": "billing.tasks.presume_agreements", "schedule": 3600, "options": _NIGHT},
         "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
         "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},
     }

@@ -22,7 +22,7 @@ from admissions.forms import CancelForm, DischargeForm, EndRoomForm, MovementFor
 from admissions.models import Movement, ParticularRequest, Stay
 from admissions.presenters import banner, nights, stay_row, stay_title
 from admissions.presenters_coverage import coverages_of_stay
-from admissions.services import desk, requalification, stays
+from admissions.services import desk, recycling, requalification, stays
 from admissions.views.common import actor, draw, stay_or_404, stay_scan_url, version_of
 
 VIEWS: Final = ("tout", "appels", "a-vous")
@@ -184,6 +184,7 @@ def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None 
         "voir": view if view in VIEWS else VIEWS[0],
         "scan_url": stay_scan_url(stay) if colleague(request).may(Action.READ_CARD) else "",
         "coverages": coverages_of_stay(stay),
+        "known": recycling.last_known(stay),
         "may_act": colleague(request).may(Action.READ_CARD),
         "may_ask": colleague(request).may(Action.ASK_AGAIN),
         "may_admit": may_admit,

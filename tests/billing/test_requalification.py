@@ -22,7 +22,7 @@ from admissions.events import SYSTEM
 from admissions.models import Patient
 from admissions.querysets import care_date, coverages_on
 from admissions.services import coverage as coverages
-from admissions.services import stays
+from admissions.services import recycling, stays
 from admissions.services.requalification import requalify
 from billing import services
 from billing.enums import AgreementEnd, EngagementStatus, InvoiceStatus, Payer
@@ -30,7 +30,14 @@ from billing.requalified import sentence_of
 from debtors.datamatrix import CardFields, Convention, encode, parse
 from teleservices.enums import CallStatus
 from tests.chain import hasten, settle
-from tests.factories import AmoCoverageFactory, AssociationFactory, DebtorFactory, PatientFactory, UnitFactory
+from tests.factories import (
+    AmoCoverageFactory,
+    AssociationFactory,
+    CoverageFactory,
+    DebtorFactory,
+    PatientFactory,
+    UnitFactory,
+)
 
 pytestmark = pytest.mark.django_db
 #: The simulator's directory gives this payer for MCO alone, under conventions RO and VM.
@@ -287,3 +294,60 @@ def test_a_stay_to_come_takes_the_card_of_another_as_it_reads_there(present, uni
     assert (held.card, held.member_number) == (stay.patient.cards.get(), "08441927")
     assert following.agreements.get().state == "to_ask"
     assert state_of(stay) == (0, 0, [])  # the stay of today keeps its way
+
+
+@pytest.fixture
+def without_card(simulator, units, establishment):
+    """`without_card(amc)`: a stay to come; the last complementary that is known ended in December."""
+
+    def make(number: str, name: str, domain: str = "MCO"):
+        patient = PatientFactory()
+        Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+        AmoCoverageFactory(patient=patient)
+        year = timezone.localdate().year
+        CoverageFactory(
+            patient=patient,
+            debtor=DebtorFactory(amc_number=number, name=name),
+            convention="RO",
+            valid_from=date(year - 1, 1, 1),
+            valid_until=date(year - 1, 12, 31),
+        )
+        plan = stays.StayPlan(kind=StayKind.FULL, unit=units[domain], planned_start_at=timezone.now())
+        stay = stays.preadmit(patient, establishment, plan, SYSTEM)
+        settle()
+        assert not stay.calls.exists() and not stay.agreements.exists()
+        return stay
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("number", "rights", "agreements"),
+    [(AMC, "OK", 0), ("7000009999", "HORS_ROC", 1)],
+    ids=["on ROC", "outside ROC"],
+)
+def test_what_was_known_last_is_taken_over_in_one_gesture(number, rights, agreements, without_card, signed_in) -> None:
+    stay = without_card(number, "Prévoyance du Rail")
+    client = signed_in(Role.AGENT)
+    page = reverse("admissions:stay", args=[stay.iep])
+    assert "Prévoyance du Rail, finie le 31/12" in client.get(page).content.decode()
+    client.post(reverse("admissions:take-over", args=[stay.iep]))
+    settle()
+    held = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).get()
+    year = timezone.localdate().year
+    assert (held.source, held.member_number) == ("declared", "08441927")
+    assert (held.valid_from, held.valid_until) == (date(year, 1, 1), date(year, 12, 31))
+    assert stay.rights.first().code == rights
+    assert stay.agreements.count() == agreements
+    assert "Reprendre ces données" not in client.get(page).content.decode()
+    told = client.post(reverse("admissions:take-over", args=[stay.iep]), follow=True).content.decode()
+    assert "pas de couverture à reprendre" in told
+
+
+def test_an_organism_that_said_no_in_the_end_is_not_proposed(without_card) -> None:
+    stay = without_card(AMC, "Prévoyance du Rail")
+    ended = stay.patient.coverages.get(kind=CoverageKind.AMC)
+    coverages.apply_rights(
+        stay, ended.pk, status="closed", code="RC15", reason="Contrat résilié", answered_at=timezone.now()
+    )
+    assert recycling.last_known(stay) is None
