@@ -118,6 +118,7 @@ class AgreementEnd(models.TextChoices):
     COVERAGE_REPLACED = "coverage_replaced", "couverture remplacée"
     RIGHTS_CLOSED = "rights_closed", "droits fermés"
     REQUALIFIED = "requalified", "séjour requalifié"
+    KEPT_SECRET = "kept_secret", "accouchement dans le secret"
 
 
 class AgreementAct(models.TextChoices):

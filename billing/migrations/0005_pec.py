@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('valid_until', models.DateField(null=True, verbose_name='au')),
                 ('ceiling', models.DecimalField(decimal_places=2, max_digits=12, null=True, verbose_name='plafond du séjour')),
                 ('closed_at', models.DateTimeField(null=True, verbose_name='fermée le')),
-                ('closed_reason', models.CharField(blank=True, choices=[('by_roc', 'l’organisme répond par ROC'), ('stay_cancelled', 'séjour annulé'), ('coverage_replaced', 'couverture remplacée'), ('rights_closed', 'droits fermés'), ('requalified', 'séjour requalifié')], max_length=17, verbose_name='pourquoi')),
+                ('closed_reason', models.CharField(blank=True, choices=[('by_roc', 'l’organisme répond par ROC'), ('stay_cancelled', 'séjour annulé'), ('coverage_replaced', 'couverture remplacée'), ('rights_closed', 'droits fermés'), ('requalified', 'séjour requalifié'), ('kept_secret', 'accouchement dans le secret')], max_length=17, verbose_name='pourquoi')),
                 ('version', models.PositiveIntegerField(default=0, editable=False)),
                 ('coverage', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='admissions.coverage')),
                 ('debtor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='debtors.debtor', verbose_name='débiteur')),

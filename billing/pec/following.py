@@ -8,7 +8,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.models import User
-from admissions.enums import OUTSIDE_ROC, CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.enums import OUTSIDE_ROC, CoverageKind, EventKind, Protection, RightsStatus, StayStatus
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import AgreementAct, AgreementEnd, AgreementState, EngagementStatus
@@ -40,13 +40,17 @@ def follow(stay: Stay) -> Agreement | None:
             kept = one
     if coverage is None:
         return None
+    if kept is not None and stay.patient.protection == Protection.SECRET:
+        close(kept, AgreementEnd.KEPT_SECRET)
+        return None
     last = latest_rights(stay.pk, coverage.pk)
     outside = last is not None and last.code in OUTSIDE_ROC
     if kept is None and not outside:
         return None
     end = _over(stay, coverage, last)
     if end is None:
-        return kept or _open(stay, coverage)
+        # Nobody is told of a birth kept secret (CASF, art. L. 222-6).
+        return kept or (None if stay.patient.protection == Protection.SECRET else _open(stay, coverage))
     if kept is not None:
         close(kept, end)
     return None

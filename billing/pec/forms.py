@@ -59,7 +59,7 @@ class AnswerForm(ServiceForm):
         super().__init__(*args, **options)
         steps = AGREEMENT_STEPS[AgreementState(agreement.state)]
         allowed = [one for one in _ANSWERS if one in steps or one == agreement.state]
-        self.fields["state"].choices = [(one.value, str(one.label)) for one in allowed]  # type: ignore[attr-defined]
+        self.fields["state"].choices = [(one.value, str(one.label).capitalize()) for one in allowed]  # type: ignore[attr-defined]
         for covered in Covered:
             for name, words in _COLUMNS:
                 label = f"{str(covered.label).capitalize()}, {words}"

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import billing
-from admissions.enums import DischargeMode, IdentityStatus, StayKind
+from admissions.enums import DischargeMode, IdentityStatus, Protection, StayKind
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM, Actor
 from admissions.models import Patient
@@ -146,6 +146,15 @@ def test_a_cancelled_stay_closes_it(outside) -> None:
     stays.cancel(stay.pk, "ne viendra pas", SYSTEM)
     settle()
     assert stay.agreements.get().closed_reason == AgreementEnd.STAY_CANCELLED
+
+
+def test_nobody_is_asked_about_a_birth_kept_secret(outside) -> None:
+    stay = outside()
+    Patient.objects.filter(pk=stay.patient_id).update(protection=Protection.SECRET)
+    stays.add_request(stay.pk, "CHP", timezone.localdate(), SYSTEM)
+    stays.ask_rights_again(stay.pk, SYSTEM)
+    settle()
+    assert [one.closed_reason for one in stay.agreements.all()] == [AgreementEnd.KEPT_SECRET]
 
 
 # ---- asked, reminded, answered ----

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from admissions.enums import RightsStatus, StayStatus
@@ -40,7 +41,8 @@ def a_granted_bill() -> Bill:
     stay = scene.a_stay(StayStatus.DISCHARGED)
     scene.an_amo(stay)
     agreement = an_agreement(AgreementState.GRANTED, stay)
-    bill = invoicing.make_bill(stay, price(stay), None, agreement)
+    with transaction.atomic():
+        bill = invoicing.make_bill(stay, price(stay), None, agreement)
     assert bill is not None
     return bill
 
