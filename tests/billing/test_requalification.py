@@ -28,13 +28,16 @@ from billing import services
 from billing.enums import AgreementEnd, EngagementStatus, InvoiceStatus, Payer
 from billing.requalified import sentence_of
 from debtors.datamatrix import CardFields, Convention, encode, parse
-from teleservices.enums import CallStatus
-from tests.chain import hasten, settle
+from debtors.models import DirectoryEntry
+from teleservices import engine, perimeter
+from teleservices.enums import CallStatus, PerimeterMode
+from tests.chain import deliver_owed, hasten, settle
 from tests.factories import (
     AmoCoverageFactory,
     AssociationFactory,
     CoverageFactory,
     DebtorFactory,
+    DirectoryEntryFactory,
     PatientFactory,
     UnitFactory,
 )
@@ -190,7 +193,8 @@ def test_a_calculation_whose_answer_was_lost_is_settled_first_then_given_up(pres
 
 def test_rights_answered_about_what_the_stay_was_are_not_believed(present, units, simulator) -> None:
     stay = present()
-    simulator.scenario(AMC, "cut_after", "IDB", count=1)
+    DirectoryEntryFactory(amc_number=AMC, convention="RO", domain="SMR", found=False)
+    simulator.scenario(AMC, "cut_after", "IDB", count=2)
     stays.ask_rights_again(stay.pk, SYSTEM)
     settle()
     assert stay.calls.filter(operation="IDB", status=CallStatus.UNKNOWN).exists()
@@ -198,6 +202,72 @@ def test_rights_answered_about_what_the_stay_was_are_not_believed(present, units
     rest()
     assert state_of(stay) == (0, 1, [])
     assert stay.rights.first().code == "HORS_ROC"
+
+
+def test_the_directory_answers_for_the_field_that_it_was_asked_about(present, units) -> None:
+    stay = present()
+    DirectoryEntry.objects.all().delete()
+    stays.ask_rights_again(stay.pk, SYSTEM)
+    deliver_owed()
+    claimed = engine.claim(stay.calls.get(operation="ANNUAIRE", status=CallStatus.PLANNED).pk)
+    assert claimed is not None
+    requalify(stay.pk, stay.kind, units["SMR"], Requalification.TRANSFER, SYSTEM)
+    engine.record(claimed, engine.send(claimed))
+    assert list(DirectoryEntry.objects.values_list("domain", "found")) == [("MCO", True)]
+    settle()
+    assert state_of(stay) == (0, 1, [])
+
+
+def test_a_calculation_that_never_left_is_dropped(present, units, simulator) -> None:
+    stay = present()
+    simulator.scenario(AMC, "code:RC24", "CLC", count=1)
+    leave(stay)
+    call = stay.calls.get(operation="CLC")
+    assert call.status == CallStatus.PLANNED
+    change(stay, stay.kind, units["SMR"], Requalification.TRANSFER)
+    rest()
+    call.refresh_from_db()
+    assert (call.status, call.cause) == (CallStatus.CANCELLED, "stay_requalified")
+    assert state_of(stay) == (0, 1, [])
+
+
+def test_nothing_is_billed_by_attestation_while_the_amc_may_have_engaged_itself(present, units, simulator) -> None:
+    stay = present(StayKind.DAY, conventions=(Convention("RO", "MCO", "S"), Convention("ZZ", "MCO", "E")))
+    services.enter_activity(stay.pk, "CS", care_date(stay), 1, SYSTEM)
+    simulator.scenario(AMC, "cut_after", "CLC", count=2)
+    leave(stay)
+    change(stay, StayKind.EXTERNAL, units["MCO"])
+    assert stay.agreements.get(closed_at__isnull=True).state == "tacit"
+    assert not stay.bills.exists()
+    rest()
+    assert state_of(stay) == (0, 1, ["succeeded"])
+    assert stay.invoices.get(payer=Payer.AMC).agreement is not None
+
+
+def test_what_was_billed_without_the_amc_is_taken_back_until_it_has_answered(present, units, simulator) -> None:
+    simulator.scenario(AMC, "code:RC15", "CLC", count=1)
+    stay = present(StayKind.DAY)
+    services.enter_activity(stay.pk, "CS", care_date(stay), 1, SYSTEM)
+    leave(stay)
+    assert stay.bills.get().amc_share == 0
+    simulator.scenario(AMC, "http:500", "IDB", count=2)
+    change(stay, StayKind.EXTERNAL, units["MCO"])
+    assert not stay.bills.filter(status="current").exists()
+    rest()
+    assert stay.bills.get(status="current").amc_share > 0
+
+
+def test_a_perimeter_that_closes_leaves_what_was_engaged(present, establishment, referent) -> None:
+    stay = present()
+    leave(stay)
+    perimeter.move(establishment, "MCO", PerimeterMode.CLOSED, referent, timezone.localdate())
+    while perimeter.apply_due():
+        pass
+    settle()
+    stays.ask_rights_again(stay.pk, SYSTEM)
+    settle()
+    assert stay.rights.first().code == "HORS_PERIMETRE"
+    assert state_of(stay) == (1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -286,12 +356,13 @@ def test_from_the_screen_and_by_rest(present, units, signed_in, api) -> None:
 
 
 def test_a_stay_to_come_takes_the_card_of_another_as_it_reads_there(present, units, establishment) -> None:
-    stay = present()
+    stay = present(conventions=(Convention("RO", "MCO"), Convention("ZZ", "PSY")))
+    AssociationFactory(debtor=stay.patient.coverages.get(kind="AMC").debtor, convention="ZZ", domain="PSY")
     plan = stays.StayPlan(kind=StayKind.FULL, unit=units["PSY"], planned_start_at=timezone.now() + timedelta(days=9))
     following = stays.preadmit(stay.patient, establishment, plan, SYSTEM)
     settle()
     held = coverages_on(stay.patient_id, care_date(following), CoverageKind.AMC).get()
-    assert (held.card, held.member_number) == (stay.patient.cards.get(), "08441927")
+    assert (held.card, held.member_number, held.convention) == (stay.patient.cards.get(), "08441927", "ZZ")
     assert following.agreements.get().state == "to_ask"
     assert state_of(stay) == (0, 0, [])  # the stay of today keeps its way
 
