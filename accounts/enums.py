@@ -25,6 +25,7 @@ class Action(StrEnum):
     ADMIT = "admit"
     READ_CARD = "read_card"
     ASK_AGAIN = "ask_again"
+    FOLLOW_AGREEMENT = "follow_agreement"
     ENTER_ACTIVITY = "enter_activity"
     SEE_WORKLISTS = "see_worklists"
     ASSIGN_WORK = "assign_work"

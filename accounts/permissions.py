@@ -26,6 +26,7 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.ADMIT: _all(Reach.SERVICES, *_DESK),
     Action.READ_CARD: _all(Reach.SERVICES, *_DESK),
     Action.ASK_AGAIN: _all(Reach.SERVICES, *_DESK, Role.BILLING),
+    Action.FOLLOW_AGREEMENT: _all(Reach.SERVICES, *_DESK, Role.BILLING),
     Action.ENTER_ACTIVITY: _all(Reach.SERVICES, *_DESK, Role.BILLING),
     Action.SEE_WORKLISTS: _all(Reach.SERVICES, *_HOSPITAL),
     Action.ASSIGN_WORK: _all(Reach.SERVICES, *_WORKERS),

@@ -33,6 +33,11 @@ urlpatterns = [
         StayViewSet.as_view({"post": "discharge", "put": "correct_discharge"}),
         name="api-stay-discharge",
     ),
+    path(
+        "stays/<nine:iep>/requalification",
+        StayViewSet.as_view({"post": "requalify"}),
+        name="api-stay-requalification",
+    ),
     path("stays/<nine:iep>/cancel", StayViewSet.as_view({"post": "cancel"}), name="api-stay-cancel"),
     path(
         "stays/<nine:iep>/rights/ask-again",

@@ -102,6 +102,8 @@ class RightsStatus(models.TextChoices):
 
 #: Answers of ours that say that an AMC is out of reach by ROC: not connected, or not yet in the hospital's perimeter.
 OUTSIDE_ROC = ("HORS_ROC", "HORS_PERIMETRE")
+#: Answer of ours too: the stay changed its context, and nothing that was known of its rights holds until they are asked.
+REQUALIFIED = "REQUALIFIE"
 
 
 class EventKind(models.TextChoices):
@@ -125,6 +127,17 @@ class EventKind(models.TextChoices):
     ANOMALY_SOLVED = "anomaly_solved", "anomalie résolue"
     PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"
     CONNECTION_TESTED = "connection_tested", "test d’accrochage"
+    STAY_REQUALIFIED = "stay_requalified", "requalification"
+
+
+class Requalification(models.TextChoices):
+    """Why a stay changes its kind or its field of activity."""
+
+    SHORTER = "shorter", "prise en charge plus courte que prévu"
+    LONGER = "longer", "prise en charge plus longue que prévu"
+    TRANSFER = "transfer", "transfert dans l’établissement"
+    CODING = "coding", "conditions d’hospitalisation non réunies"
+    MISTAKE = "mistake", "erreur de saisie"
 
 
 class VoidReason(models.TextChoices):

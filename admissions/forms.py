@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.models import Establishment
-from admissions.enums import DischargeMode, Sex, StayKind
+from admissions.enums import DischargeMode, Requalification, Sex, StayKind
 from admissions.errors import Refused
 from admissions.models import Patient, Stay, Unit
 from admissions.services.patients import Traits
@@ -136,6 +136,21 @@ class MovementForm(ServiceForm):
 
     def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["unit"].queryset = Unit.objects.filter(establishment=stay.establishment_id, active=True)  # type: ignore[attr-defined]
+
+
+class RequalifyForm(ServiceForm):
+    """What a stay has turned out to be, and where."""
+
+    kind = forms.ChoiceField(label="Type", choices=[])
+    unit = forms.ModelChoiceField(label="Service", queryset=Unit.objects.none(), empty_label=None)
+    reason = forms.ChoiceField(
+        label="Motif", choices=[(reason, reason.label.capitalize()) for reason in Requalification]
+    )
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["kind"].choices = [(kind, label.capitalize()) for kind, label in _KINDS]  # type: ignore[attr-defined]
         self.fields["unit"].queryset = Unit.objects.filter(establishment=stay.establishment_id, active=True)  # type: ignore[attr-defined]
 
 

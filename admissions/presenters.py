@@ -14,6 +14,7 @@ from admissions.enums import (
     DischargeMode,
     EventKind,
     IdentityStatus,
+    Requalification,
     RequestCode,
 )
 from admissions.events import Actor
@@ -158,6 +159,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
     EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
     EventKind.PERIMETER_CHANGED: ("settings-automation", "Périmètre ROC changé"),
+    EventKind.STAY_REQUALIFIED: ("arrows-exchange", "Requalification"),
     EventKind.CONNECTION_TESTED: ("plug-connected", "Test d’accrochage"),
 }
 _NOW: Final = {RequestCode.SINGLE_ROOM: "Chambre particulière", RequestCode.COMPANION_MEAL: "Repas accompagnant"}
@@ -185,6 +187,8 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
         said = names.get(detail.get("coverage", 0), "")
     elif event.kind == EventKind.ACTIVITY_ENTERED:
         title = f"Acte {detail.get('code', '')}"
+    elif event.kind == EventKind.STAY_REQUALIFIED:
+        said = requalified(event)
     elif event.kind == EventKind.STAY_DISCHARGED and detail.get("mode"):
         title = f"Sortie, {DischargeMode(detail['mode']).label}"
     elif event.kind == EventKind.STAY_CANCELLED:
@@ -198,6 +202,14 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
         title=title,
         detail=". ".join(filter(None, (said, f"Par {who}" if who else "", late))),
     )
+
+
+def requalified(event: AdmissionEvent) -> str:
+    """« Hôpital de jour, MCO → Consultation, soins externes, MCO (erreur de saisie) »."""
+    was, now = (event.detail.get(end, {}) for end in ("from", "to"))
+    said = " → ".join(f"{KINDS.get(one.get('kind', ''), '')}, {one.get('domain', '')}" for one in (was, now))
+    reasons = dict(Requalification.choices)
+    return f"{said} ({reasons.get(event.detail.get('reason', ''), '')})"
 
 
 # ---- words of a stay ----

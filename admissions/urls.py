@@ -41,6 +41,7 @@ urlpatterns = [
     path(f"{_STAY}couverture/<int:coverage_id>/adherent/", cards.member_number, name="member-number"),
     re_path(r"^sejours/(?P<iep>[^/]+)/demandes/(?P<code>CHP|REP)/$", admission.request_toggle, name="request-toggle"),
     path(f"{_STAY}droits/", admission.ask_rights, name="ask-rights"),
+    path(f"{_STAY}reprendre/", cards.take_over, name="take-over"),
     path(f"{_STAY}presence/", presence.presence, name="presence"),
     path(f"{_STAY}resume/", stays.summary, name="summary"),
     path(f"{_STAY}<slug:slug>/", stays.act, name="act"),

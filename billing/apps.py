@@ -6,7 +6,16 @@ class BillingConfig(AppConfig):
     name = "billing"
     verbose_name = "Facturation"
     #: Models whose changes the database tells to the journal.
-    journaled = ("invoice", "payment", "activity", "engagement", "tariffitem", "tariffvalue")
+    journaled = (
+        "invoice",
+        "payment",
+        "activity",
+        "engagement",
+        "tariffitem",
+        "tariffvalue",
+        "agreement",
+        "agreementline",
+    )
 
     def ready(self) -> None:
         from admissions.events import register_consumer, register_veto

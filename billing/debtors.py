@@ -15,7 +15,7 @@ from admissions.querysets import care_date
 from admissions.services.coverage import covers
 from admissions.services.following import OPEN
 from billing.enums import LIVE, InvoiceStatus
-from billing.models import Engagement, Invoice
+from billing.models import Agreement, Engagement, Invoice
 from debtors.enums import DebtorKind
 from debtors.merging import HOLDERS, MOVED, MOVERS, Mover
 from debtors.models import DatamatrixAssociation, Debtor
@@ -48,6 +48,13 @@ def _engagements(debtor_id: int) -> QuerySet[Engagement]:
 
 def _new_numbers(engagements: QuerySet[Engagement], target_id: int) -> QuerySet[Engagement]:
     return engagements.exclude(number__in=Engagement.objects.filter(debtor=target_id).values("number"))
+
+
+def _agreements(debtor_id: int) -> QuerySet[Agreement]:
+    """A closed one is history, and stays as it is."""
+    return Agreement.objects.filter(debtor=debtor_id, closed_at__isnull=True).exclude(
+        Exists(_GONE_OUT.filter(agreement=OuterRef("pk")))
+    )
 
 
 def _invoices(debtor_id: int) -> QuerySet[Invoice]:
@@ -95,6 +102,7 @@ def register() -> None:
         ),
         Mover("calls", "appel,appels", _calls),
         Mover("engagements", "engagement,engagements", _engagements, but=_new_numbers),
+        Mover("agreements", "prise en charge ouverte,prises en charge ouvertes", _agreements),
         Mover(
             "invoices", "facture prête,factures prêtes", _invoices,
             stays="facture déjà partie,factures déjà parties", staying=_invoices_sent,

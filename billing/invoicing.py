@@ -11,7 +11,9 @@ from admissions.enums import CoverageKind
 from admissions.models import Stay
 from admissions.querysets import care_date, coverages_on
 from billing.enums import LIVE, BillStatus, InvoiceStatus, Payer
-from billing.models import Bill, Engagement, Invoice, InvoiceLine, NumberSeries
+from billing.models import Agreement, Bill, Engagement, Invoice, InvoiceLine, NumberSeries
+from billing.pec.following import terms_of
+from billing.rules.agreements import amc_by_line
 from billing.rules.split import Line, NotDecided, share_out
 
 ZERO = Decimal("0.00")
@@ -27,12 +29,16 @@ def next_invoice_number() -> str:
     return f"{year}{series.last:07d}"
 
 
-def make_bill(stay: Stay, lines: list[Line], engagement: Engagement | None) -> Bill | None:
+def make_bill(
+    stay: Stay, lines: list[Line], engagement: Engagement | None, agreement: Agreement | None = None
+) -> Bill | None:
     """Bill a discharged stay, once: one invoice for each payer that owes something. Needs the stay's lock.
 
-    None when it is already billed, or when something is missing (then a worklist shows it).
+    The AMC's part is what it engaged, or outside ROC what the contract lines of its agreement come to. None when it is
+    already billed, or when something is missing (then a worklist shows it).
     """
-    if stay.bills.filter(status=BillStatus.CURRENT).exists():
+    current = stay.bills.filter(status=BillStatus.CURRENT).first()
+    if current and not (engagement and _made_without(current, engagement) and withdraw_bill(stay)):
         return None
     amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).first()
     if amo is None:
@@ -40,6 +46,8 @@ def make_bill(stay: Stay, lines: list[Line], engagement: Engagement | None) -> B
     engaged = {
         int(number): Decimal(amount) for number, amount in (engagement.line_amounts if engagement else {}).items()
     }
+    if agreement:
+        engaged = amc_by_line(lines, terms_of(agreement))
     try:
         shared = share_out(lines, engaged)
     except NotDecided:
@@ -63,6 +71,15 @@ def make_bill(stay: Stay, lines: list[Line], engagement: Engagement | None) -> B
             debtor=engagement.debtor,
             coverage=engagement.coverage,
             engagement=engagement,
+        )
+    if agreement:
+        _invoice(
+            bill,
+            Payer.AMC,
+            [(line, amc) for line, amc, _ in shared],
+            debtor=agreement.debtor,
+            coverage=agreement.coverage,
+            agreement=agreement,
         )
     _invoice(bill, Payer.PATIENT, [(line, patient) for line, _, patient in shared])
     return bill
@@ -111,6 +128,22 @@ def _invoice(bill: Bill, payer: Payer, parts: list[tuple[Line, Decimal]], **link
     return invoice
 
 
+def _made_without(bill: Bill, engagement: Engagement) -> bool:
+    """Whether a bill stands that does not count on an engagement that has come since."""
+    return engagement.amount > 0 and not bill.invoices.filter(engagement=engagement).exists()
+
+
+def bill_again(stay: Stay, lines: list[Line], agreement: Agreement | None = None) -> None:
+    """Bill without engagement; a bill of which nothing left yet, and whose figures are no longer these, is withdrawn."""
+    bill = stay.bills.filter(status=BillStatus.CURRENT).first()
+    if bill:
+        paid = sum(amc_by_line(lines, terms_of(agreement)).values(), ZERO) if agreement else ZERO
+        now = (sum((line.total for line in lines), ZERO), sum((line.amo for line in lines), ZERO), paid)
+        if now == (bill.total, bill.amo_share, bill.amc_share) or not withdraw_bill(stay):
+            return
+    make_bill(stay, lines, None, agreement)
+
+
 def withdraw_bill(stay: Stay, *, force: bool = False) -> bool:
     """Take back the current bill before anything of it left; with `force`, one whose sent invoice was rejected.
 
@@ -146,6 +179,7 @@ def replace(invoice: Invoice, note: str, user: User | None) -> Invoice:
         debtor=invoice.debtor,
         coverage=invoice.coverage,
         engagement=invoice.engagement,
+        agreement=invoice.agreement,
         amount=invoice.amount,
         replaces=invoice,
         corrected_by=user,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from django.utils import timezone
@@ -20,6 +21,7 @@ from teleservices.messages import (
     CalculationRequest,
     CancellationAnswer,
     CancellationRequest,
+    DossierKind,
     Operation,
     Request,
     ServiceLine,
@@ -35,17 +37,18 @@ def register_handlers() -> None:
     handlers.register(Operation.DEL, CancellationHandler())
     handlers.register_afterwards(services.call_ended)
     handlers.register_rearmed(services.advance)
+    handlers.register_outside(services.outside_roc)
 
 
 def _lines(call: TeleserviceCall) -> tuple[ServiceLine, ...]:
-    """The lines of the stay at this instant; the call keeps the mark of what it asked."""
+    """The lines of the stay at this instant; the call keeps the mark of what it asked, and in which context."""
     try:
         lines = price(call.stay)
     except NotDecided as problem:
         raise NothingToAsk("price_not_decided") from problem
     if not lines:
         raise NothingToAsk("nothing_to_bill")
-    call.parameters = call.parameters | {"content": content_digest(lines)}
+    call.parameters = call.parameters | {"content": content_digest(lines)} | call.stay.roc_context
     return service_lines(lines)
 
 
@@ -94,7 +97,7 @@ class CalculationHandler:
 
 
 class CancellationHandler:
-    """DEL: give an engagement up."""
+    """DEL: give an engagement up, where it was given: the stay may have changed its field of activity since."""
 
     def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
         engagement = Engagement.objects.filter(
@@ -102,8 +105,14 @@ class CancellationHandler:
         ).first()
         if engagement is None:
             raise NothingToAsk("engagement_gone")
-        return rights.url_of(call), CancellationRequest(
+        domain = str(call.parameters.get("domain", call.stay.domain))
+        header = replace(
             rights.header(call, sent_at),
+            domain=domain,
+            dossier_kind=DossierKind(call.parameters.get("dossier", call.stay.roc_context["dossier"])),
+        )
+        return rights.url_of(call, domain), CancellationRequest(
+            header,
             rights.route(call.coverage),
             engagement_number=engagement.number,
             reason=str(call.parameters.get("reason", "")),

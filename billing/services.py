@@ -13,15 +13,16 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model, Sum
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, EventKind, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, REQUALIFIED, CoverageKind, EventKind, RightsStatus, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM, Actor, check_allowed, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from admissions.services import stays
-from billing import invoicing, simulations
-from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, PaymentMeans
-from billing.models import Activity, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
+from billing import invoicing, simulations, withdrawal
+from billing.enums import LIVE, AgreementState, BillStatus, EngagementStatus, InvoiceStatus, PaymentMeans
+from billing.models import Activity, Agreement, Engagement, Estimate, EstimateLine, Invoice, Payment, TariffItem
+from billing.pec import following
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided, share_out
 from debtors import upkeep
@@ -60,20 +61,24 @@ def call_ended(call: TeleserviceCall) -> None:
         if call.coverage.active:
             planning.ask_rights(stay, call.coverage, call.event)
         return
+    following.follow(stay)
     if stay.status in _MOVING:
         advance(stay, call.event)
 
 
 def advance(stay: Stay, event: AdmissionEvent) -> None:
     """Plan what the stay needs now. Needs the stay's lock."""
+    agreement = following.follow(stay)
     if stay.status == StayStatus.CANCELLED:
         for engagement in stay.engagements.filter(status=EngagementStatus.IN_FORCE):
-            _give_up(stay, engagement, event, "séjour annulé")
+            withdrawal.give_up(stay, engagement, event, "séjour annulé")
         return
     if stay.status not in (StayStatus.ADMITTED, StayStatus.DISCHARGED):
         return
     coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
     simulated: TeleserviceCall | None = None
+    if stay.status == StayStatus.DISCHARGED and withdrawal.stale_engagement(stay, event):
+        return
     if stay.status == StayStatus.ADMITTED:
         # Whether a SIM may follow is told before the stay is priced, which takes longer than all of this.
         if coverage is None or stay.kind in EXTERNAL_KINDS or not rights.rights_open(stay, coverage, timezone.now()):
@@ -89,12 +94,21 @@ def advance(stay: Stay, event: AdmissionEvent) -> None:
         return
     if stay.status == StayStatus.DISCHARGED:
         planning.cancel_unsent(stay, "stay_discharged", operation=Operation.SIM)
-        _settle_content(stay, coverage, lines, event)
+        _settle_content(stay, coverage, lines, event, agreement)
     elif coverage:
         simulations.ask(stay, coverage, lines, simulated, event)
 
 
-def _settle_content(stay: Stay, coverage: Coverage | None, lines: list[Line], event: AdmissionEvent) -> None:
+def outside_roc(stay: Stay, event: AdmissionEvent) -> None:
+    """A payer of this stay is out of reach by ROC: its agreement is opened, and stands for an engagement."""
+    following.follow(stay)
+    if stay.status in _MOVING:
+        advance(stay, event)
+
+
+def _settle_content(
+    stay: Stay, coverage: Coverage | None, lines: list[Line], event: AdmissionEvent, agreement: Agreement | None
+) -> None:
     digest = content_digest(lines)
     engagement = stay.engagements.filter(status=EngagementStatus.IN_FORCE).select_related("call").first()
     if engagement and stay.calls.filter(operation=Operation.DEL, status__in=OPEN).exists():
@@ -104,13 +118,19 @@ def _settle_content(stay: Stay, coverage: Coverage | None, lines: list[Line], ev
         if same and coverage and engagement.coverage_id == coverage.pk:
             invoicing.make_bill(stay, lines, engagement)
         elif invoicing.withdraw_bill(stay):
-            _give_up(stay, engagement, event, "contenu du séjour corrigé")
+            withdrawal.give_up(stay, engagement, event, "contenu du séjour corrigé")
         return
-    if coverage is None:
-        invoicing.make_bill(stay, lines, None)
+    if stay.calls.filter(operation=Operation.CLC, status__in=(CallStatus.CALLING, CallStatus.UNKNOWN)).exists():
+        return  # the payer may have engaged itself: its answer comes first
+    if coverage and (last := latest_rights(stay.pk, coverage.pk)) and last.code == REQUALIFIED:
+        invoicing.withdraw_bill(stay)
+        return  # what was billed was for another stay: rights, or a prise en charge, come first
+    if coverage is None or _third_party_payment_impossible(stay, coverage):
+        invoicing.bill_again(stay, lines)
         return
-    if _third_party_payment_impossible(stay, coverage):
-        invoicing.make_bill(stay, lines, None)
+    if agreement is not None:
+        if agreement.pays or agreement.state == AgreementState.REFUSED:
+            invoicing.bill_again(stay, lines, agreement if agreement.pays else None)
         return
     refused = TeleserviceCall.objects.filter(
         stay=stay,
@@ -137,24 +157,6 @@ def _third_party_payment_impossible(stay: Stay, coverage: Coverage) -> bool:
         disposition=Disposition.INFORM_PATIENT,
         superseded_at__isnull=True,
     ).exists()
-
-
-def _give_up(stay: Stay, engagement: Engagement, event: AdmissionEvent, reason: str) -> None:
-    done = TeleserviceCall.objects.filter(
-        stay=stay,
-        operation=Operation.DEL,
-        status=CallStatus.REFUSED,
-        superseded_at__isnull=True,
-        parameters__engagement=engagement.pk,
-    )
-    if not done.exists():
-        planning.plan(
-            stay,
-            engagement.coverage,
-            Operation.DEL,
-            event,
-            parameters={"engagement": engagement.pk, "reason": reason},
-        )
 
 
 def apply_simulation(call: TeleserviceCall, amc_by_line: dict[int, Decimal], at: datetime) -> Estimate | None:
@@ -363,4 +365,4 @@ def cancel_and_recalculate(invoice_id: int, actor: Actor) -> None:
                 todo="Corrigez la facture rejetée et renvoyez-la.",
             )
         if invoice.engagement.status == EngagementStatus.IN_FORCE:
-            _give_up(stay, invoice.engagement, event, "facture rejetée")
+            withdrawal.give_up(stay, invoice.engagement, event, "facture rejetée")

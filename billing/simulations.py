@@ -31,6 +31,7 @@ _FIRING: Final = (
     EventKind.PATIENT_CORRECTED,
     EventKind.RIGHTS_ASKED_AGAIN,
     EventKind.ANOMALY_SOLVED,
+    EventKind.STAY_REQUALIFIED,
 )
 
 

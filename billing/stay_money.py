@@ -17,6 +17,7 @@ from admissions.presenters import Entry, french
 from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Payer
 from billing.models import Bill, Engagement, Estimate, Invoice, Payment
+from billing.pec.words import of_stay, sentence
 from billing.pricing import content_digest, price
 from billing.rules.split import Line, NotDecided
 from billing.simulations import fired_by, gathers, words_of
@@ -262,6 +263,8 @@ def waiting_of(stay: Stay) -> str:
         return "Les factures se font seules après la sortie."
     if not coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).exists():
         return "L’assurance maladie du patient manque : saisissez-la, les factures se feront seules."
+    if (agreement := of_stay(stay)) is not None and agreement.closed_at is None:
+        return sentence(agreement)
     calls = TeleserviceCall.objects.filter(stay=stay, operation=Operation.CLC)
     if calls.filter(status__in=OPEN).exists():
         return "L’engagement de la complémentaire (CLC) est demandé : les factures se font dès sa réponse."
@@ -334,13 +337,19 @@ def _invoice_entries(invoice: Invoice) -> list[Entry]:
                 "circle-dashed",
                 f"vers {_payer(invoice)}",
                 bold="DRE-ES",
-                detail=invoice.blocked_reason or "Part seule au prochain envoi, pour le montant engagé.",
+                detail=invoice.blocked_reason or _leaves(invoice),
                 chip="Prévu",
                 chip_tone="plan",
                 upcoming=True,
             )
         )
     return entries
+
+
+def _leaves(invoice: Invoice) -> str:
+    if invoice.agreement_id:
+        return "Hors ROC : à envoyer par courrier ou sur le portail de l’organisme."
+    return "Part seule au prochain envoi, pour le montant engagé."
 
 
 def upcoming_steps(stay: Stay) -> list[Upcoming]:

@@ -1,6 +1,7 @@
 from celery import shared_task
 
 from billing import debtors, lots, returns
+from billing.pec import services as pec
 
 
 @shared_task
@@ -16,3 +17,8 @@ def import_returns() -> None:
 @shared_task
 def mark_idle_debtors() -> None:
     debtors.mark_idle()
+
+
+@shared_task
+def presume_agreements() -> None:
+    pec.presume_due()

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from billing import views_exchanges, views_invoices
+from billing import views_agreement, views_exchanges, views_invoices
 
 app_name = "billing"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("factures/<str:number>/corriger/", views_invoices.correct, name="invoice-correct"),
     path("factures/<str:number>/recalculer/", views_invoices.recalculate, name="invoice-recalculate"),
     path("factures/<str:number>/paiement/", views_invoices.pay, name="invoice-pay"),
+    path("factures/<str:number>/envoyee/", views_agreement.invoice_left, name="invoice-left"),
     path("echanges/", views_exchanges.exchanges, name="exchanges"),
     path("echanges/depot/", views_exchanges.exchange_import, name="exchange-import"),
     path("echanges/<int:pk>/", views_exchanges.exchange, name="exchange"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import views_stay
+from billing import views_agreement, views_stay
 from teleservices.timeline import register_details, register_source, register_upcoming
 
 urlpatterns = [
@@ -11,9 +11,17 @@ urlpatterns = [
     path("facturation/sejour/<str:iep>/actes/", views_stay.stay_activity, name="stay-activity"),
     path("facturation/sejour/<str:iep>/simuler/", views_stay.simulate_now, name="simulate-now"),
     path("facturation/sejour/<str:iep>/avis-tiers-payant/", views_stay.third_party_notice, name="third-party-notice"),
+    path("facturation/sejour/<str:iep>/prise-en-charge/", views_agreement.agreement, name="stay-agreement"),
+    path("facturation/sejour/<str:iep>/prise-en-charge/demander/", views_agreement.ask, name="ask-agreement"),
+    path(
+        "facturation/sejour/<str:iep>/prise-en-charge/lettre.pdf",
+        views_agreement.agreement_letter,
+        name="agreement-letter",
+    ),
     path("facturation/tarif/<slug:code>/", views_stay.request_price, name="request-price"),
 ]
 
 register_source("billing.stay_money.timeline_entries")
 register_details("billing.stay_money.call_details")
+register_source("billing.pec.timeline.entries")
 register_upcoming("billing.stay_money.upcoming_steps")

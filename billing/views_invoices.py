@@ -166,6 +166,8 @@ def _not_theirs(user: User, invoice: Invoice) -> str:
         return "" if Role.CASHIER in user.roles else "La part du patient s’encaisse à la régie. Rien n’a été modifié."
     if invoice.payer == Payer.AMO:
         return "" if Role.BILLING in user.roles else "La part AMO se constate à la facturation. Rien n’a été modifié."
+    if invoice.agreement_id:
+        return "" if Role.BILLING in user.roles else "La part AMC se constate à la facturation. Rien n’a été modifié."
     return "Le paiement d’une complémentaire arrive par fichier (578R) : il ne se constate pas à la main."
 
 
@@ -223,6 +225,10 @@ def _page(
         "due": found.amount - found.paid_amount,
         "refused": refused,
         "may_see_exchanges": user.may(Action.SEE_EXCHANGES),
+        "may_send": found.agreement_id is not None
+        and found.status == InvoiceStatus.READY
+        and not found.blocked_reason
+        and user.may(Action.CORRECT_INVOICE),
         "may_recalculate": may_correct and found.engagement_id is not None,
         "correct_form": correct_form or (CorrectForm(initial={"version": found.version}) if may_correct else None),
         "payment_form": payment_form or (_new_payment(found) if may_pay else None),

@@ -25,6 +25,8 @@ from admissions.views.common import ACTED, actor, creation_key, stay_or_404
 from admissions.views.stays import stay_context
 from billing import services, simulations
 from billing.models import TariffItem
+from billing.pec import words
+from billing.requalified import sentence_of
 from billing.rules.split import NotDecided
 from billing.simulations import waits_for_more
 from billing.stay_money import ShownEstimate, estimate_of, invoices_of, waiting_of
@@ -83,6 +85,9 @@ def stay_invoices(request: HttpRequest, iep: str) -> HttpResponse:
         "bill": bill,
         "invoices": invoices,
         "may_open": colleague(request).may(Action.SEE_INVOICES),
+        "pec": words.shown(agreement) if (agreement := words.of_stay(stay)) else None,
+        "requalified": sentence_of(stay),
+        "may_follow": colleague(request).may(Action.FOLLOW_AGREEMENT),
     }
     if bill is None:
         shown = estimate_of(stay)

@@ -63,7 +63,11 @@ def track(invoice: Invoice) -> list[StepView]:
         steps.append(("Engagée", invoice.engagement.engaged_at))
     steps.append(("Émise", invoice.created_at))
     if invoice.payer == Payer.AMC:
-        steps += [("Envoyée, DRE-ES", invoice.sent_at), ("Acquittée, ARL +", invoice.acknowledged_at)]
+        steps += (
+            [("Envoyée, hors ROC", invoice.sent_at)]
+            if invoice.agreement_id
+            else [("Envoyée, DRE-ES", invoice.sent_at), ("Acquittée, ARL +", invoice.acknowledged_at)]
+        )
     steps.append(("Encaissée" if invoice.payer == Payer.PATIENT else "Payée", invoice.settled_at))
     done = [label for label, at in steps if at]
     last = done[-1] if done else ""
@@ -83,7 +87,26 @@ def _delay(invoice: Invoice, label: str) -> str:
 
 def sentences(invoice: Invoice) -> Sentences:
     """The three sentences of the state."""
+    if invoice.agreement_id and not invoice.blocked_reason and invoice.status in _BY_HAND:
+        return _BY_HAND[InvoiceStatus(invoice.status)]
     return _SENTENCES[InvoiceStatus(invoice.status)](invoice)
+
+
+#: Outside ROC: nothing of the exchanges knows these invoices.
+_BY_HAND: Final = {
+    InvoiceStatus.READY: Sentences(
+        "Elle est prête, par les lignes de la prise en charge.",
+        "Hors ROC, elle ne part pas par les lots.",
+        "Imprimez-la et postez-la, ou saisissez-la sur le portail de l’organisme, puis notez-la comme envoyée.",
+        "send",
+    ),
+    InvoiceStatus.SENT: Sentences(
+        "Elle est partie hors ROC.",
+        "Aucun retour automatique n’est attendu.",
+        "Constatez le paiement quand il arrive.",
+        "clock",
+    ),
+}
 
 
 def _ready(invoice: Invoice) -> Sentences:

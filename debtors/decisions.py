@@ -50,6 +50,8 @@ class Consequences:
     open_stays: int = 0
     #: What AMC announced for these, in euros.
     at_stake: Decimal = field(default=Decimal("0.00"))
+    #: Prises en charge that are open for these: another debtor is asked afresh.
+    agreements: int = 0
     #: Stays whose invoice has left already: they keep their debtor whatever is decided.
     billed: int = 0
 

@@ -46,6 +46,7 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
             "schedule": crontab(hour=2, minute=22),
             "options": _NIGHT,
         },
+        "agreements": {"task": "billing.tasks.presume_agreements", "schedule": 3600, "options": _NIGHT},
         "lots": {"task": "billing.tasks.send_lots", "schedule": exchange_s},
         "returns": {"task": "billing.tasks.import_returns", "schedule": exchange_s},
     }

@@ -44,6 +44,7 @@ _HANDLERS: dict[Operation, Handler] = {}
 _AFTERWARDS: list[Callable[[TeleserviceCall], None]] = []
 _STOPPED: list[Callable[[TeleserviceCall], None]] = []
 _REARMED: list[Callable[[Stay, AdmissionEvent], None]] = []
+_OUTSIDE: list[Callable[[Stay, AdmissionEvent], None]] = []
 
 
 def register(operation: Operation, handler: Handler) -> None:
@@ -68,6 +69,12 @@ def register_rearmed(hook: Callable[[Stay, AdmissionEvent], None]) -> None:
         _REARMED.append(hook)
 
 
+def register_outside(hook: Callable[[Stay, AdmissionEvent], None]) -> None:
+    """`hook` is told of each stay one of whose payers is out of reach by ROC, each time that this is found."""
+    if hook not in _OUTSIDE:
+        _OUTSIDE.append(hook)
+
+
 def handler_of(operation: str) -> Handler:
     return _HANDLERS[Operation(operation)]
 
@@ -84,6 +91,11 @@ def call_stopped(call: TeleserviceCall) -> None:
 
 def rearmed(stay: Stay, event: AdmissionEvent) -> None:
     for hook in _REARMED:
+        hook(stay, event)
+
+
+def outside(stay: Stay, event: AdmissionEvent) -> None:
+    for hook in _OUTSIDE:
         hook(stay, event)
 
 

@@ -36,13 +36,14 @@ _RIGHTS_EVENTS = {
     EventKind.RIGHTS_ASKED_AGAIN,
     EventKind.ANOMALY_SOLVED,
     EventKind.PERIMETER_CHANGED,
+    EventKind.STAY_REQUALIFIED,
 }
 #: Why a call of such a stay was cancelled.
 NOT_TOLD = "kept_secret"
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
 _OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED, EventKind.PERIMETER_CHANGED}
 # Events after which what was asked of a payer is no longer what would be asked now.
-_NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED}
+_NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED, EventKind.STAY_REQUALIFIED}
 # Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
 _REARMING = _NEW_FACTS | {EventKind.RIGHTS_ASKED_AGAIN}
 
@@ -62,6 +63,8 @@ def plan_calls(event: AdmissionEvent) -> None:
         cancel_unsent(stay, NOT_TOLD)
         return  # nobody is told of a birth kept secret (CASF, art. L. 222-6)
     _drop_replaced_coverages(stay)
+    if event.kind == EventKind.STAY_REQUALIFIED:
+        cancel_unsent(stay, "stay_requalified")
     freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
         ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
@@ -74,14 +77,14 @@ def ask_rights(stay: Stay, coverage: Coverage, event: AdmissionEvent, *, force: 
     now = timezone.now()
     if not perimeter.includes(stay, coverage.debtor_id):
         cancel_unsent(stay, OUTSIDE, coverage)
-        _not_by_roc(stay, coverage, "HORS_PERIMETRE", now)
+        _not_by_roc(stay, coverage, "HORS_PERIMETRE", now, event)
         return None
     entry = rights.entry_for(stay, coverage)
     if not rights.entry_is_fresh(entry, now):
         return plan(stay, coverage, Operation.DIRECTORY, event)
     assert entry is not None
     if not entry.found:
-        _not_by_roc(stay, coverage, "HORS_ROC", entry.answered_at)
+        _not_by_roc(stay, coverage, "HORS_ROC", entry.answered_at, event)
         return None
     last = latest_rights(stay.pk, coverage.pk)
     if last is not None and last.status == RightsStatus.CLOSED and last.care_date == care_date(stay):
@@ -98,12 +101,13 @@ _NOT_BY_ROC = {
 }
 
 
-def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime) -> None:
-    """Say once that the stay goes the way of before."""
+def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime, event: AdmissionEvent) -> None:
+    """Say once that the stay goes the way of before; the floors above look each time at what that way needs."""
     last = latest_rights(stay.pk, coverage.pk)
     if last is None or last.code != code:
         at = max(at, last.answered_at) if last else at
         rights.rights_undetermined(stay, coverage.pk, _NOT_BY_ROC[code], code=code, at=at)
+    handlers.outside(stay, event)
 
 
 def plan(
@@ -199,7 +203,15 @@ def changed_since(call: TeleserviceCall) -> AdmissionEvent | None:
 
 
 def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
-    """Put the question again as it stands now, in the name of the event that changed it."""
+    """Put the question again as it stands now, in the name of the event that changed it.
+
+    A stay that was requalified is another question: its rights come first, and what follows from them by itself.
+    """
+    if event.kind == EventKind.STAY_REQUALIFIED:
+        if call.coverage.active:
+            ask_rights(call.stay, call.coverage, event)
+        handlers.rearmed(call.stay, event)
+        return
     if call.coverage.active:
         parameters = {name: call.parameters[name] for name in ("content", TESTED) if name in call.parameters}
         plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)

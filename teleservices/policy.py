@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from admissions.enums import RightsStatus
 from admissions.services.coverage import apply_rights, rights_undetermined
-from teleservices import anomalies, perimeter, planning
+from teleservices import anomalies, perimeter, planning, rights
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, call_stopped, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
@@ -47,6 +47,11 @@ def succeeded(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> Non
 
 def apply(call: TeleserviceCall, answer: Answer) -> None:
     """Take a positive answer into account. Runs in the transaction that records it, stay and call locked."""
+    if call.operation == Operation.IDB and not rights.asked_as_is(call):
+        # The stay was requalified while the AMC was thinking: it answered about what is no longer.
+        if call.coverage.active:
+            planning.ask_rights(call.stay, call.coverage, call.event)
+        return
     handler_of(call.operation).apply(call, answer)
     call_ended(call)
 

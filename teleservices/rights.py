@@ -56,11 +56,19 @@ def route(coverage: Coverage) -> PayerRoute:
     return PayerRoute(coverage.debtor.amc_number, coverage.convention, coverage.csr)
 
 
-def url_of(call: TeleserviceCall) -> str:
-    """Where the service is called. Raises NotConfigured when the directory gives no address for it."""
-    if not call.service_url:
+def url_of(call: TeleserviceCall, domain: str = "") -> str:
+    """Where the service is called. Raises NotConfigured when the directory gives no address for it.
+
+    `domain`: the field of activity that the question is about, when it is not the stay's any more.
+    """
+    url = call.service_url
+    if domain not in ("", call.stay.domain):
+        asked = route(call.coverage)
+        entry = directory_entry(asked.amc_number, asked.convention, asked.csr, domain)
+        url = str(getattr(entry, f"{call.operation.lower()}_url", "")) if entry else ""
+    if not url:
         raise NotConfigured(f"{call.operation.lower()}_url_missing")
-    return call.service_url
+    return url
 
 
 def beneficiary(call: TeleserviceCall) -> Beneficiary:
@@ -103,6 +111,11 @@ def rights_open(stay: Stay, coverage: Coverage, now: datetime) -> bool:
     return rights is not None and rights.status == RightsStatus.OPEN and rights_are_fresh(rights, stay, now)
 
 
+def asked_as_is(call: TeleserviceCall) -> bool:
+    """Whether the stay still has the context in which the call was put; one that did not say is taken at its word."""
+    return all(call.parameters.get(name, now) == now for name, now in call.stay.roc_context.items())
+
+
 def must_be_askable(call: TeleserviceCall) -> None:
     """Raises NothingToAsk when an event has made the question pointless since it was planned."""
     if call.stay.status == StayStatus.CANCELLED:
@@ -126,6 +139,7 @@ class DirectoryHandler:
         url = settings.TELESERVICES["directory_url"]
         if not url:
             raise NotConfigured("directory_url_missing")
+        call.parameters = call.parameters | call.stay.roc_context
         return url, DirectoryRequest(header(call, sent_at), route(call.coverage), care_date(call.stay))
 
     def apply(self, call: TeleserviceCall, answer: Answer) -> None:
@@ -135,7 +149,8 @@ class DirectoryHandler:
             "amc_number": coverage.debtor.amc_number,
             "convention": coverage.convention,
             "csr": coverage.csr,
-            "domain": call.stay.domain,
+            # The stay may have changed its field of activity since: the answer is about what was asked.
+            "domain": call.parameters.get("domain", call.stay.domain),
         }
         said = {
             "found": answer.found,
@@ -158,7 +173,7 @@ class DirectoryHandler:
             record = {"dre_address": answer.dre_address}
             if any(text and getattr(debtor, name) != text for name, text in record.items()):
                 upkeep.refresh(debtor.pk, record, received_at(call), ChangeSource.DIRECTORY)
-        if not answer.found and not perimeter.only_tested(call):
+        if not answer.found and asked_as_is(call) and not perimeter.only_tested(call):
             rights_undetermined(
                 call.stay,
                 call.coverage_id,
@@ -177,6 +192,7 @@ class RightsHandler:
         url = url_of(call)
         end = timezone.localdate(stay.ended_at or stay.planned_end_at) if stay.ended_at or stay.planned_end_at else None
         start = care_date(stay)
+        call.parameters = call.parameters | stay.roc_context
         return url, RightsRequest(
             header(call, sent_at),
             route(call.coverage),

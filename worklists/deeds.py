@@ -36,7 +36,7 @@ def handled(verb: str, done: str, key: str = "p") -> Deed:
     return Deed("traite", verb, done, "check", Action.ASSIGN_WORK, _mark, key)
 
 
-def _each(ids: list[int], act: Callable[[int], object]) -> list[tuple[int, bool, str]]:
+def each(ids: list[int], act: Callable[[int], object]) -> list[tuple[int, bool, str]]:
     """Each line by itself: what one refuses does not stop the others."""
     outcomes = []
     for pk in ids:
@@ -53,7 +53,7 @@ def reported(name: str, recipient: Recipient, verb: str, key: str) -> Deed:
     """The cause was told to whom may mend it."""
 
     def carry_out(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
-        return _each(ids, lambda pk: anomalies.report(pk, user, recipient=recipient))
+        return each(ids, lambda pk: anomalies.report(pk, user, recipient=recipient))
 
     return Deed(name, verb, "signalées", "send", Action.TREAT_ANOMALY, carry_out, key)
 
@@ -62,7 +62,7 @@ def solved() -> Deed:
     """The cause is mended: its dossiers are called again."""
 
     def carry_out(ids: list[int], user: User) -> list[tuple[int, bool, str]]:
-        return _each(ids, lambda pk: anomalies.solve(pk, user))
+        return each(ids, lambda pk: anomalies.solve(pk, user))
 
     return Deed("resolue", "Résolue, tout relancer", "résolues", "refresh", Action.TREAT_ANOMALY, carry_out, "r")
 
@@ -71,10 +71,10 @@ def after_a_return(held: type[Invoice] | type[ExchangeFile]) -> tuple[Deed, Deed
     """What a return to a backup holds: the payer was asked whether it has had it."""
 
     def had(ids: list[int], _user: User) -> list[tuple[int, bool, str]]:
-        return _each(ids, lambda pk: restored.had_already(held, pk))
+        return each(ids, lambda pk: restored.had_already(held, pk))
 
     def let_go(ids: list[int], _user: User) -> list[tuple[int, bool, str]]:
-        return _each(ids, lambda pk: restored.let_go(held, pk))
+        return each(ids, lambda pk: restored.let_go(held, pk))
 
     return (
         Deed("deja-recue", "L’organisme l’a déjà", "notées comme reçues", "check", Action.CORRECT_INVOICE, had, "p"),

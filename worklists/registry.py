@@ -160,12 +160,13 @@ class Counter:
 @cache
 def all_worklists() -> dict[str, Worklist]:
     """Every list, in the order of the chain, by slug."""
-    from worklists.lists import anomalies, calls, money, records, reference, stays, technical
+    from worklists.lists import anomalies, calls, money, pec, records, reference, stays, technical
 
     found = [
         *calls.WORKLISTS,
         *anomalies.WORKLISTS,
         *stays.WORKLISTS,
+        *pec.WORKLISTS,
         *money.WORKLISTS,
         *reference.WORKLISTS,
         *records.WORKLISTS,

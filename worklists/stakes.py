@@ -12,7 +12,7 @@ from admissions.models import Coverage, Stay
 from admissions.querysets import care_day
 from admissions.services.following import OPEN
 from billing.enums import LIVE, InvoiceStatus, Payer
-from billing.models import Estimate, Invoice
+from billing.models import Agreement, Estimate, Invoice
 from debtors.decisions import Consequences
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation
@@ -25,6 +25,7 @@ _ANNOUNCED: Final = Subquery(
 _LEFT: Final = Exists(
     Invoice.objects.filter(stay=OuterRef("pk"), payer=Payer.AMC, status__in=LIVE).exclude(status=InvoiceStatus.READY)
 )
+_AGREED: Final = Exists(Agreement.objects.filter(stay=OuterRef("pk"), closed_at__isnull=True))
 
 
 def _found_by(**association: Any) -> QuerySet[Stay]:
@@ -43,12 +44,13 @@ def of_association(association_id: int) -> Consequences:
     """Counted in every establishment: an association serves them all."""
     covered = Coverage.objects.filter(association=association_id, active=True).values("patient")
     stays = _found_by(association=association_id).filter(patient__in=covered)
-    counted = stays.annotate(announced=_ANNOUNCED, has_left=_LEFT).aggregate(
+    counted = stays.annotate(announced=_ANNOUNCED, has_left=_LEFT, has_agreement=_AGREED).aggregate(
         open=Count("pk", filter=Q(has_left=False)),
         left=Count("pk", filter=Q(has_left=True)),
+        asked=Count("pk", filter=Q(has_left=False, has_agreement=True)),
         announced_sum=Coalesce(Sum("announced", filter=Q(has_left=False)), _NOTHING),
     )
-    return Consequences(counted["open"], counted["announced_sum"], counted["left"])
+    return Consequences(counted["open"], counted["announced_sum"], counted["asked"], counted["left"])
 
 
 def with_stakes(associations: QuerySet[DatamatrixAssociation]) -> QuerySet[DatamatrixAssociation]:

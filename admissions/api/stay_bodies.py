@@ -15,6 +15,7 @@ from admissions.enums import (
     DischargeMode,
     Domain,
     EventKind,
+    Requalification,
     RequestCode,
     RightsStatus,
     StayKind,
@@ -282,6 +283,15 @@ class Discharge(StrictSerializer):
 
 
 class DischargeCorrection(Discharge):
+    version = Version()
+
+
+class StayRequalification(StrictSerializer):
+    """`unit` left out: the same."""
+
+    kind = Choice(StayKind.choices)
+    unit = serializers.CharField(max_length=6, required=False, help_text="Code du service (UF).")
+    reason = Choice(Requalification.choices)
     version = Version()
 
 

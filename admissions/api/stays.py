@@ -33,13 +33,14 @@ from admissions.api.stay_bodies import (
     StayCorrection,
     StayCreation,
     StayDetail,
+    StayRequalification,
     StaySummary,
     UnitBody,
 )
-from admissions.enums import Domain, StayKind, StayStatus
+from admissions.enums import Domain, Requalification, StayKind, StayStatus
 from admissions.models import AdmissionEvent, Stay, Unit
 from admissions.querysets import day_bounds
-from admissions.services import stays
+from admissions.services import requalification, stays
 from admissions.services.stays import StayPlan
 from gap.api.filters import DayFilter, NumberFilter, StableOrderingFilter
 
@@ -89,13 +90,13 @@ class StayViewSet(HospitalViewSet):
         **dict.fromkeys(
             [
                 "create", "partial_update", "admit", "move", "add_request", "end_request", "discharge",
-                "correct_discharge", "cancel", "ask_rights_again",
+                "correct_discharge", "cancel", "ask_rights_again", "requalify",
             ],
             Scope.STAYS_WRITE,
         ),
     }  # fmt: skip
     keyed = {"create": Keyed.REQUIRED, "move": Keyed.REQUIRED, "add_request": Keyed.REQUIRED}
-    conflicting = ("partial_update", "correct_discharge")
+    conflicting = ("partial_update", "correct_discharge", "requalify")
     serializer_class = StayDetail
     filterset_class = StayFilter
     lookup_field = "iep"
@@ -268,6 +269,28 @@ class StayViewSet(HospitalViewSet):
             stay.pk, asked["ended_at"], asked["mode"], self.actor, version=asked["version"]
         )
         return self.answer(corrected)
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Requalifier un séjour",
+        description="Le patient est présent ou sorti. La carte déjà lue est relue pour le nouveau contexte ; droits, "
+        "engagement ou prise en charge suivent seuls.",
+        request=StayRequalification,
+        responses={200: StayDetail},
+    )
+    def requalify(self, request: Request, iep: str) -> Response:
+        stay = self.find_stay(iep)
+        asked = self.body(StayRequalification)
+        unit = self.find_unit(asked["unit"]) if "unit" in asked else stay.unit
+        done = requalification.requalify(
+            stay.pk,
+            StayKind(asked["kind"]),
+            unit,
+            Requalification(asked["reason"]),
+            self.actor,
+            version=asked["version"],
+        )
+        return self.answer(done)
 
     @extend_schema(tags=TAGS, summary="Annuler un séjour", request=Cancellation, responses=StayDetail)
     def cancel(self, request: Request, iep: str) -> Response:

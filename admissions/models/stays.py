@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from accounts.models import Establishment
-from admissions.enums import DischargeMode, Domain, RequestCode, StayKind, StayStatus
+from admissions.enums import EXTERNAL_KINDS, DischargeMode, Domain, RequestCode, StayKind, StayStatus
 from admissions.models.patients import Patient
 
 
@@ -131,6 +131,11 @@ class Stay(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in (StayStatus.PREADMITTED, StayStatus.ADMITTED)
+
+    @property
+    def roc_context(self) -> dict[str, str]:
+        """What decides by which way a payer is reached: the field of activity, and care with or without a stay."""
+        return {"domain": self.domain, "dossier": "EXTERNE" if self.kind in EXTERNAL_KINDS else "SEJOUR"}
 
 
 class Movement(models.Model):

@@ -162,7 +162,7 @@ def declare_coverage(
         "valid_from": valid_from,
         "valid_until": valid_until,
     }
-    coverage, _ = _replace(stay, CoverageKind(debtor.kind), rank, values, actor)
+    coverage, _ = replace_coverage(stay, CoverageKind(debtor.kind), rank, values, actor)
     return coverage
 
 
@@ -225,7 +225,7 @@ def cover_again(stay: Stay, coverage: Coverage, actor: Actor) -> Coverage:
         "valid_from": coverage.valid_from,
         "valid_until": coverage.valid_until,
     }
-    return _replace(stay, CoverageKind(coverage.kind), coverage.rank, values, actor)[0]
+    return replace_coverage(stay, CoverageKind(coverage.kind), coverage.rank, values, actor)[0]
 
 
 def _keep_card(patient: Patient, read: ReadCard, reader: str, actor: Actor) -> Card:
@@ -295,10 +295,12 @@ def _cover(
         "valid_from": card.valid_from or day,
         "valid_until": card.valid_until,
     }
-    return _replace(stay, CoverageKind.AMC, 1, values, actor)
+    return replace_coverage(stay, CoverageKind.AMC, 1, values, actor)
 
 
-def _replace(stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor) -> tuple[Coverage, bool]:
+def replace_coverage(
+    stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor
+) -> tuple[Coverage, bool]:
     """Put a coverage in force in place of those it overlaps. Returns it, and whether it was already so."""
     present = Coverage.objects.select_for_update().filter(patient=stay.patient_id, kind=kind, rank=rank, active=True)
     start, end = values["valid_from"], values["valid_until"]

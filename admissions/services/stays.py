@@ -13,11 +13,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Establishment
-from admissions.enums import DischargeMode, EventKind, RequestCode, StayKind, StayStatus
+from admissions.enums import DischargeMode, EventKind, Requalification, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor, check_allowed, record_event
 from admissions.models import Movement, ParticularRequest, Patient, Stay, Unit
 from admissions.querysets import third_party_payment_refused
+from admissions.services import context
 from admissions.services.patients import next_number
 from gap.locks import hold_for_transaction
 
@@ -37,7 +38,7 @@ class StayPlan:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn what PostgreSQL refuses into what a person reads. The constraint is the rule; this is its sentence."""
     try:
         with transaction.atomic():
@@ -86,7 +87,7 @@ def preadmit(
         return already
     _check_plan(plan)
     try:
-        with _explained():
+        with explained():
             stay = Stay.objects.create(
                 iep=iep or next_iep(),
                 patient=patient,
@@ -102,6 +103,8 @@ def preadmit(
                 updated_by=actor.user,
                 creation_key=creation_key,
             )
+            # A card of another stay is read for this one: same patient, another convention perhaps.
+            context.fit_coverage(stay, actor)
             record_event(stay, EventKind.STAY_PREADMITTED, actor, occurred_at=occurred_at)
     except IntegrityError:
         if creation_key and (already := Stay.objects.filter(creation_key=creation_key).first()):
@@ -113,24 +116,27 @@ def preadmit(
 def change_plan(stay_id: int, plan: StayPlan, actor: Actor, *, version: int) -> Stay:
     """Correct a pre-admission, or the planned end of a stay. Raises Conflict, Refused."""
     _check_plan(plan)
-    with _explained():
-        stay = _locked(stay_id, version)
+    with explained():
+        stay = locked(stay_id, version)
         if not stay.is_open:
             raise Refused("Ce séjour est terminé : ses prévisions ne se modifient plus.")
+        before = dict(stay.roc_context, kind=stay.kind)
         if stay.status == StayStatus.PREADMITTED:
             stay.kind, stay.unit, stay.domain = plan.kind, plan.unit, plan.unit.domain
             stay.planned_start_at = plan.planned_start_at
         stay.planned_end_at = plan.planned_end_at
         stay.prescription_date = plan.prescription_date
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.STAY_CORRECTED, actor)
+        if stay.roc_context.items() - before.items():
+            context.follow_context(stay, before, Requalification.MISTAKE, actor)
     return stay
 
 
 def admit(stay_id: int, at: datetime, actor: Actor, *, room: str = "", bed: str = "") -> Stay:
     """The patient is here. Admitting an admitted stay again changes nothing. Raises Refused."""
-    with _explained():
-        stay = _locked(stay_id)
+    with explained():
+        stay = locked(stay_id)
         if stay.status == StayStatus.ADMITTED:
             return stay
         if stay.status != StayStatus.PREADMITTED:
@@ -141,7 +147,7 @@ def admit(stay_id: int, at: datetime, actor: Actor, *, room: str = "", bed: str 
         stay.status, stay.started_at = StayStatus.ADMITTED, at
         if stay.planned_end_at and stay.planned_end_at < at:
             stay.planned_end_at = None
-        _save(stay, actor)
+        save(stay, actor)
         Movement.objects.create(stay=stay, unit=stay.unit, room=room, bed=bed, started_at=at, created_by=actor.user)
         record_event(stay, EventKind.STAY_ADMITTED, actor, occurred_at=at)
     return stay
@@ -149,8 +155,8 @@ def admit(stay_id: int, at: datetime, actor: Actor, *, room: str = "", bed: str 
 
 def move(stay_id: int, unit: Unit, at: datetime, actor: Actor, *, room: str = "", bed: str = "") -> Movement:
     """Change of unit, room or bed. Repeating the same movement changes nothing. Raises Refused."""
-    with _explained():
-        stay = _locked(stay_id)
+    with explained():
+        stay = locked(stay_id)
         if stay.status != StayStatus.ADMITTED:
             raise Refused("Seul un patient présent change de service.")
         _check_not_ahead(at, "started_at")
@@ -169,9 +175,12 @@ def move(stay_id: int, unit: Unit, at: datetime, actor: Actor, *, room: str = ""
         movement = Movement.objects.create(
             stay=stay, unit=unit, room=room, bed=bed, started_at=at, created_by=actor.user
         )
+        before = dict(stay.roc_context, kind=stay.kind)
         stay.unit, stay.domain = unit, unit.domain
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.MOVEMENT_ADDED, actor, occurred_at=at, detail={"unit": unit.code})
+        if stay.domain != before["domain"]:
+            context.follow_context(stay, before, Requalification.TRANSFER, actor)
     return movement
 
 
@@ -179,8 +188,8 @@ def add_request(
     stay_id: int, code: RequestCode, starts_on: date, actor: Actor, *, signed_on: date | None = None
 ) -> ParticularRequest:
     """The patient asks for something on top of care, in writing. Raises Refused."""
-    with _explained():
-        stay = _locked(stay_id)
+    with explained():
+        stay = locked(stay_id)
         if not stay.is_open:
             raise Refused("Ce séjour est terminé : la demande ne peut plus commencer.")
         first = timezone.localdate(stay.start_at)
@@ -193,30 +202,30 @@ def add_request(
         request = ParticularRequest.objects.create(
             stay=stay, code=code, starts_on=starts_on, signed_on=signed_on, created_by=actor.user
         )
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.REQUEST_ADDED, actor, detail={"code": str(code)})
     return request
 
 
 def end_request(request_id: int, ends_on: date, actor: Actor) -> ParticularRequest:
     """The last day of a request, included. Raises Refused."""
-    with _explained():
+    with explained():
         request = ParticularRequest.objects.get(pk=request_id)
-        stay = _locked(request.stay_id)
+        stay = locked(request.stay_id)
         request.refresh_from_db()
         if request.ends_on == ends_on:
             return request
         request.ends_on = ends_on
         request.save(update_fields=["ends_on"])
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.REQUEST_ENDED, actor, detail={"code": request.code})
     return request
 
 
 def discharge(stay_id: int, at: datetime, mode: DischargeMode, actor: Actor) -> Stay:
     """The patient leaves. Discharging twice changes nothing. Raises Refused."""
-    with _explained():
-        stay = _locked(stay_id)
+    with explained():
+        stay = locked(stay_id)
         if stay.status in (StayStatus.DISCHARGED, StayStatus.CLOSED):
             return stay
         if stay.status != StayStatus.ADMITTED or stay.started_at is None:
@@ -226,15 +235,15 @@ def discharge(stay_id: int, at: datetime, mode: DischargeMode, actor: Actor) -> 
         stay.status, stay.ended_at, stay.discharge_mode = StayStatus.DISCHARGED, at, mode
         stay.movements.filter(ended_at__isnull=True).update(ended_at=at)
         _end_requests(stay, timezone.localdate(at))
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.STAY_DISCHARGED, actor, occurred_at=at, detail={"mode": str(mode)})
     return stay
 
 
 def correct_discharge(stay_id: int, at: datetime, mode: DischargeMode, actor: Actor, *, version: int) -> Stay:
     """Correct the exit of a stay that has left. What was engaged is cancelled and asked again by the event."""
-    with _explained():
-        stay = _locked(stay_id, version)
+    with explained():
+        stay = locked(stay_id, version)
         if stay.status != StayStatus.DISCHARGED:
             raise Refused("Seule la sortie d’un séjour sorti et non soldé se corrige.")
         check_allowed(stay, EventKind.STAY_CORRECTED)
@@ -248,15 +257,15 @@ def correct_discharge(stay_id: int, at: datetime, mode: DischargeMode, actor: Ac
             last.save(update_fields=["ended_at"])
         _end_requests(stay, timezone.localdate(at))
         stay.ended_at, stay.discharge_mode = at, mode
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.STAY_CORRECTED, actor)
     return stay
 
 
 def cancel(stay_id: int, reason: str, actor: Actor) -> Stay:
     """The patient will not come, or the stay was opened by mistake. Raises Refused once the patient has left."""
-    with _explained():
-        stay = _locked(stay_id)
+    with explained():
+        stay = locked(stay_id)
         if stay.status == StayStatus.CANCELLED:
             return stay
         if not stay.is_open:
@@ -264,7 +273,7 @@ def cancel(stay_id: int, reason: str, actor: Actor) -> Stay:
         if not reason.strip():
             raise Refused("Le motif d’annulation est vide.", todo="Écrivez pourquoi.", field="reason")
         stay.status, stay.cancel_reason = StayStatus.CANCELLED, reason.strip()[:200]
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.STAY_CANCELLED, actor)
     return stay
 
@@ -273,7 +282,7 @@ def close(stay: Stay, actor: Actor) -> None:
     """All that was owed is paid: the stay is settled. Called by the floor that knows the money."""
     if stay.status == StayStatus.DISCHARGED:
         stay.status = StayStatus.CLOSED
-        _save(stay, actor)
+        save(stay, actor)
         record_event(stay, EventKind.STAY_CLOSED, actor)
 
 
@@ -284,7 +293,7 @@ def ask_rights_again(stay_id: int, actor: Actor) -> None:
     another question.
     """
     with transaction.atomic():
-        stay = _locked(stay_id)
+        stay = locked(stay_id)
         if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
             raise Refused("Ce séjour est terminé : il n’y a plus de droits à demander.")
         if refusal := third_party_payment_refused(stay):
@@ -295,7 +304,7 @@ def ask_rights_again(stay_id: int, actor: Actor) -> None:
         record_event(stay, EventKind.RIGHTS_ASKED_AGAIN, actor)
 
 
-def _locked(stay_id: int, version: int | None = None) -> Stay:
+def locked(stay_id: int, version: int | None = None) -> Stay:
     stay = Stay.objects.select_for_update().get(pk=stay_id)
     if version is not None and stay.version != version:
         raise Conflict(
@@ -306,7 +315,7 @@ def _locked(stay_id: int, version: int | None = None) -> Stay:
     return stay
 
 
-def _save(stay: Stay, actor: Actor) -> None:
+def save(stay: Stay, actor: Actor) -> None:
     stay.version += 1
     stay.updated_by = actor.user
     stay.save()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
@@ -19,6 +20,7 @@ from admissions.models import Card, Coverage, Stay
 from admissions.presenters_coverage import coverages_of_stay, how_found
 from admissions.querysets import care_date
 from admissions.services import coverage as services
+from admissions.services import recycling
 from admissions.views.common import acted, actor, draw, own_patients, own_sheets, own_stays, stay_or_404
 from debtors.datamatrix import ReadCard, parse, sandbox
 from debtors.enums import DebtorKind
@@ -228,6 +230,7 @@ def coverage_part(request: HttpRequest, iep: str, part: str) -> HttpResponse:
         "coverages": covered,
         "amo": [view for view in covered if view.kind == CoverageKind.AMO],
         "amc": [view for view in covered if view.kind == CoverageKind.AMC],
+        "known": recycling.last_known(stay) if part == "coverages" else None,
         "may_act": colleague(request).may(Action.READ_CARD),
         "may_ask": colleague(request).may(Action.ASK_AGAIN),
     }
@@ -295,6 +298,22 @@ def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
         **_grid(debtor_kind, request.POST.get("fragment", "")),
     }
     return draw(request, "admissions/parts.html#declare", context, status=status)
+
+
+@needs(Action.READ_CARD)
+@require_POST
+def take_over(request: HttpRequest, iep: str) -> HttpResponse:
+    """What was known last of the patient covers this stay too, as declared; what follows goes by itself."""
+    stay = stay_or_404(request, iep)
+    try:
+        recycling.take_over(stay.pk, actor(request))
+    except Refused as refused:
+        if request.htmx:  # type: ignore[attr-defined]
+            return draw(request, "admissions/parts.html#refused", {"refused": refused}, status=422)
+        messages.warning(request, refused.sentence)
+    if request.htmx:  # type: ignore[attr-defined]
+        return acted()
+    return redirect("admissions:stay", iep)
 
 
 @needs(Action.READ_CARD)

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from admissions.enums import EXTERNAL_KINDS, DischargeMode, RequestCode, StayStatus
+from admissions.enums import EXTERNAL_KINDS, DischargeMode, Requalification, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
-from admissions.forms import CancelForm, DischargeForm, EndRoomForm, MovementForm, RoomForm, ServiceForm
+from admissions.forms import CancelForm, DischargeForm, EndRoomForm, MovementForm, RequalifyForm, RoomForm, ServiceForm
 from admissions.models import Movement, ParticularRequest, Stay
 from admissions.presenters import banner, nights, stay_row, stay_title
 from admissions.presenters_coverage import coverages_of_stay
-from admissions.services import desk, stays
+from admissions.services import desk, recycling, requalification, stays
 from admissions.views.common import actor, draw, stay_or_404, stay_scan_url, version_of
 
 VIEWS: Final = ("tout", "appels", "a-vous")
@@ -77,6 +77,12 @@ def _correct(stay: Stay, values: dict[str, Any], who: Actor, version: int) -> ob
 
 def _cancel(stay: Stay, values: dict[str, Any], who: Actor, _version: int) -> object:
     return stays.cancel(stay.pk, values["reason"], who)
+
+
+def _requalify(stay: Stay, values: dict[str, Any], who: Actor, version: int) -> object:
+    return requalification.requalify(
+        stay.pk, StayKind(values["kind"]), values["unit"], Requalification(values["reason"]), who, version=version
+    )
 
 
 def open_room(stay: Stay) -> ParticularRequest | None:
@@ -137,6 +143,14 @@ ACTIONS: Final = {
             lambda stay: {"ended_at": stay.ended_at, "mode": stay.discharge_mode},
         ),
         StayAction(
+            "requalification", "Requalifier", "Requalifier le séjour", "q", RequalifyForm, _requalify,
+            "La carte déjà lue est relue pour ce nouveau contexte, les droits sont redemandés. Un engagement reçu est "
+            "annulé (DEL) avant toute nouvelle facture.",
+            "Séjour requalifié. Droits, engagement ou prise en charge suivent seuls.",
+            lambda stay: stay.status in (StayStatus.ADMITTED, StayStatus.DISCHARGED),
+            lambda stay: {"kind": stay.kind, "unit": stay.unit_id, "reason": Requalification.CODING},
+        ),
+        StayAction(
             "annulation", "Annuler le séjour", "Annuler le séjour", "", CancelForm, _cancel,
             "Les appels qui ne sont pas partis s’arrêtent. Le séjour reste lisible, avec votre motif.",
             "Séjour annulé.",
@@ -170,6 +184,7 @@ def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None 
         "voir": view if view in VIEWS else VIEWS[0],
         "scan_url": stay_scan_url(stay) if colleague(request).may(Action.READ_CARD) else "",
         "coverages": coverages_of_stay(stay),
+        "known": recycling.last_known(stay),
         "may_act": colleague(request).may(Action.READ_CARD),
         "may_ask": colleague(request).may(Action.ASK_AGAIN),
         "may_admit": may_admit,
@@ -240,4 +255,5 @@ def _saved(stay: Stay) -> list[tuple[str, str, str]]:
     stay.refresh_from_db()
     ended = f"{timezone.localtime(stay.ended_at):%d/%m/%Y %H:%M}" if stay.ended_at else "aucune"
     mode = stay.get_discharge_mode_display() if stay.discharge_mode else "aucun"
-    return [("Sortie", ended, ""), ("Mode de sortie", mode, "")]
+    what = f"{stay.get_kind_display()}, {stay.unit}"
+    return [("Type et service", what, ""), ("Sortie", ended, ""), ("Mode de sortie", mode, "")]

@@ -1,10 +1,14 @@
 from billing.models.exchange import ExchangeFile, ExchangeRecord, Payment
 from billing.models.invoices import Bill, Invoice, InvoiceLine, NumberSeries
+from billing.models.pec import Agreement, AgreementLine, AgreementStep
 from billing.models.rights import Engagement, Estimate, EstimateLine
 from billing.models.tariffs import Activity, TariffItem, TariffValue
 
 __all__ = [
     "Activity",
+    "Agreement",
+    "AgreementLine",
+    "AgreementStep",
     "Bill",
     "Engagement",
     "Estimate",

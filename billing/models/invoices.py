@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from admissions.models import Coverage, Stay
 from billing.enums import LIVE, BillStatus, InvoiceStatus, Payer
+from billing.models.pec import Agreement
 from billing.models.rights import Engagement
 from debtors.models import Debtor
 
@@ -65,6 +66,8 @@ class Invoice(models.Model):
     debtor = models.ForeignKey(Debtor, verbose_name="débiteur", on_delete=models.PROTECT, null=True)
     coverage = models.ForeignKey(Coverage, on_delete=models.PROTECT, null=True)
     engagement = models.ForeignKey(Engagement, on_delete=models.PROTECT, null=True, related_name="invoices")
+    #: Outside ROC: what the payer's share stands on, in place of an engagement.
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, null=True, related_name="invoices")
     amount = models.DecimalField("montant", max_digits=12, decimal_places=2)
     paid_amount = models.DecimalField("payé", max_digits=12, decimal_places=2, default=0)
     status = models.CharField("état", max_length=13, choices=InvoiceStatus.choices, default=InvoiceStatus.READY)
@@ -93,6 +96,10 @@ class Invoice(models.Model):
             models.CheckConstraint(condition=Q(number__regex=r"^\d{9}$"), name="invoice_number_format"),
             models.CheckConstraint(
                 condition=~Q(payer=Payer.AMC) | Q(debtor__isnull=False), name="amc_invoice_has_a_debtor"
+            ),
+            models.CheckConstraint(
+                condition=Q(agreement__isnull=True) | Q(payer=Payer.AMC, engagement__isnull=True),
+                name="an_agreement_or_an_engagement",
             ),
         ]
         indexes = [

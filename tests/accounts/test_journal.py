@@ -42,6 +42,7 @@ EXEMPT = {
     "admissions_cardtally": "counted from the readings",
     "debtors_importrecord": "read from a file; the records that it changes are journaled",
     "debtors_importvote": "counted from a file; the associations that are created are journaled",
+    "billing_agreementstep": "is itself the history of a prise en charge, append-only",
     "billing_bill": "computed; its invoices are journaled",
     "billing_estimate": "computed",
     "billing_estimateline": "computed",

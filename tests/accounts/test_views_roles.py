@@ -20,6 +20,7 @@ from tests.factories import AssociationFactory
 from tests.programs import a_webhook
 from tests.sheets import a_sheet
 from tests.worklists import scene
+from tests.worklists.scene_pec import an_agreement
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +87,7 @@ def world() -> SimpleNamespace:
     stay = scene.a_stay()
     scene.an_amo(stay)
     coverage = scene.a_coverage(stay)
+    an_agreement(stay=stay)
     card = Card.objects.create(
         patient=stay.patient, content="ATP1", fingerprint="f" * 64, recognised=False, reader="douchette"
     )

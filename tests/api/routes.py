@@ -29,6 +29,7 @@ TABLE: dict[tuple[str, str], Scope] = {
     ("POST", "stays/<iep>/requests"): S_W,
     ("POST", "stays/<iep>/requests/<pk>/end"): S_W,
     ("POST", "stays/<iep>/discharge"): S_W,
+    ("POST", "stays/<iep>/requalification"): S_W,
     ("PUT", "stays/<iep>/discharge"): S_W,
     ("POST", "stays/<iep>/cancel"): S_W,
     ("POST", "stays/<iep>/rights/ask-again"): S_W,

@@ -61,6 +61,7 @@ MEMBERS = {
     "stays/{iep}/requests": ["code", "starts_on", "signed_on"],
     "stays/{iep}/discharge": ["ended_at", "mode"],
     "stays/{iep}/cancel": ["reason"],
+    "stays/{iep}/requalification": ["kind", "unit", "reason", "version"],
     "stays/{iep}/cards": ["text"],
     "stays/{iep}/coverages": ["debtor", "valid_from", "valid_until", "rank", "convention", "csr", "member_number"],
     "stays/{iep}/activities": ["code", "performed_on", "quantity"],

@@ -94,6 +94,16 @@ def test_the_stay_is_billed_without_that_amc_by_any_way(refused) -> None:
     assert (bill.amc_share, bill.patient_share) == (0, bill.total - bill.amo_share)
 
 
+def test_an_amc_that_pays_after_all_is_billed_again_while_nothing_has_left(refused) -> None:
+    stays.admit(refused.pk, refused.planned_start_at, SYSTEM)
+    stays.discharge(refused.pk, timezone.now(), DischargeMode.HOME, SYSTEM)
+    settle()
+    coverages.enter_member_number(refused.patient.coverages.get(kind="AMC").pk, "55120077", SYSTEM)
+    settle()
+    bill = refused.bills.get(status="current")
+    assert bill.amc_share == refused.engagements.get().amount > 0
+
+
 def test_what_the_amc_had_announced_holds_no_more(simulator, refused) -> None:
     coverages.enter_member_number(refused.patient.coverages.get(kind="AMC").pk, "55120077", SYSTEM)
     settle()

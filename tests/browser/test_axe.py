@@ -28,6 +28,7 @@ from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFacto
 from tests.programs import a_webhook
 from tests.sheets import a_sheet
 from tests.worklists import scene
+from tests.worklists.scene_pec import an_agreement
 from worklists.registry import all_worklists
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -58,6 +59,7 @@ def world(establishment) -> SimpleNamespace:
     card = Card.objects.create(
         patient=stay.patient, content="ATP1", fingerprint="f" * 64, recognised=False, reader="douchette"
     )
+    an_agreement(stay=stay)
     file = scene.a_file()
     scene.a_record(file, "applied", invoice=parts[Payer.AMC], invoice_number=parts[Payer.AMC].number, amount="10.00")
     association = AssociationFactory(status=AssociationStatus.TO_VALIDATE, convention="RO", use_count=146)

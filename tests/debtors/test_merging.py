@@ -92,7 +92,8 @@ def test_the_preview_says_what_will_move_and_what_will_not(source) -> None:
     a_payer_in_use(source)
     shown = merging.preview(source)
     assert [(one.label.split(",")[0], one.count) for one in shown.moves] == [
-        ("association", 2), ("couverture", 2), ("appel", 3), ("engagement", 1), ("facture prête", 1),
+        ("association", 2), ("couverture", 2), ("appel", 3), ("engagement", 1), ("prise en charge ouverte", 0),
+        ("facture prête", 1),
     ]  # fmt: skip
     assert [one.count for one in shown.stays] == [1, 1]
 

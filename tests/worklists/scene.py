@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from admissions.enums import EventKind, RightsStatus, StayKind, StayStatus
-from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Rights, Stay
+from admissions.enums import EventKind, StayKind, StayStatus
+from admissions.models import AdmissionEvent, BrokenGlass, Coverage, EventDelivery, Stay
 from billing.enums import (
     EngagementStatus,
     FileDirection,
@@ -364,6 +364,9 @@ def undecided() -> dict[str, Stay]:
 
 def everything() -> None:
     """One line at least in each list."""
+    from tests.worklists import scene_pec
+
+    scene_pec.one_of_each()
     for family, (disposition, code) in FAMILIES.items():
         a_refusal(disposition, family, code)
     an_anomaly(AnomalyState.REPORTED)
@@ -372,11 +375,6 @@ def everything() -> None:
     a_call(status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, at=ago(hours=3))
     a_call(status=CallStatus.NEEDS_REFERENT, cause="idb_url_missing")
     a_stay(StayStatus.PREADMITTED, days_ago=0)
-    outside = a_stay()
-    Rights.objects.create(
-        status=RightsStatus.UNDETERMINED, code="HORS_ROC", answered_at=timezone.now(), stay=outside,
-        coverage=a_coverage(outside), care_date=timezone.localdate(),
-    )  # fmt: skip
     a_stay(StayStatus.DISCHARGED)
     waiting = a_stay(StayStatus.DISCHARGED)
     an_amo(waiting)

@@ -20,7 +20,7 @@ from billing.restored import RESTORED
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory, PatientFactory
-from tests.worklists import scene, scene_reference
+from tests.worklists import scene, scene_pec, scene_reference
 from worklists.models import Assignment
 from worklists.registry import all_worklists
 
@@ -134,6 +134,10 @@ def _more(slug: str) -> None:
         ),
         "appels-arretes": lambda: scene.a_call(status=CallStatus.NEEDS_REFERENT, cause="idb_url_missing"),
     }
+    makers |= dict.fromkeys(
+        ("pec-a-demander", "pec-sans-reponse", "pec-qui-expirent", "sorties-sans-reponse-pec", "factures-hors-roc"),
+        scene_pec.one_of_each,
+    )
     if slug in makers:
         makers[slug]()
         return

@@ -12,8 +12,8 @@ from accounts.models import Establishment, RoleAssignment
 from admissions.enums import CoverageKind, CoverageSource, Domain, IdentityStatus, RightsStatus, StayKind, StayStatus
 from admissions.models import Coverage, Patient, Rights, Stay
 from admissions.services import glass
-from billing.enums import EngagementStatus, FileStatus, InvoiceStatus, Payer, PaymentMeans, RecordStatus
-from billing.models import Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
+from billing.enums import AgreementState, EngagementStatus, FileStatus, InvoiceStatus, Payer, PaymentMeans, RecordStatus
+from billing.models import Agreement, Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation, Debtor, Operator
 from teleservices.enums import CallStatus, CertificateState, CertificateUse, Family, HandshakeState
@@ -40,6 +40,7 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
     ("opération", TeleserviceCall, "operation", Operation, set()),
     ("famille de refus", TeleserviceCall, "family", Family, set()),
     ("engagement", Engagement, "status", EngagementStatus, set()),
+    ("prise en charge", Agreement, "state", AgreementState, set()),
     ("payeur", Invoice, "payer", Payer, set()),
     ("facture", Invoice, "status", InvoiceStatus, set()),
     ("fichier", ExchangeFile, "status", FileStatus, {FileStatus.PREPARED}),
@@ -48,7 +49,7 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
     ("association", DatamatrixAssociation, "status", AssociationStatus, set()),
 )
 # Few patients owe a part themselves: a small hospital may see no cheque.
-_NEED_NUMBERS: Final = frozenset({"moyen de paiement"})
+_NEED_NUMBERS: Final = frozenset({"moyen de paiement", "prise en charge"})
 #: Lists of what should never happen. Nothing fails here, and a fault planted on purpose would be no true story.
 EMPTY_WHEN_ALL_IS_WELL: Final = frozenset(
     {"evenements-en-echec", "appels-immobiles", "factures-retenues", "lots-retenus"}

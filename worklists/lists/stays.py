@@ -134,8 +134,9 @@ WORKLISTS = (
         select=querysets.outside_roc,
         since="planned_start_at",
         happened="L’annuaire ne connaît pas l’organisme pour ce domaine : aucun appel ne partira.",
-        system="L’annuaire est relu chaque jour : si l’organisme se raccorde, le dossier repasse seul en ROC.",
-        you="Demandez la prise en charge par l’ancien circuit.",
+        system="Une prise en charge est ouverte. Si l’organisme se raccorde, le dossier repasse seul en ROC.",
+        you="Rien ici : ce qui vous attend est dans « PEC à demander », « sans réponse » et « qui expirent ».",
+        quiet=True,
     ),
     Worklist(
         slug="sorties-sans-droits-amo",

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_downtime_kit_is_controlled'),
-        ('admissions', '0011_downtime'),
+        ('admissions', '0012_requalified'),
     ]
 
     operations = [
