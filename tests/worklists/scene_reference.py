@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 from django.utils import timezone
 
@@ -49,11 +51,18 @@ def an_idle_debtor() -> Debtor:
     return DebtorFactory(idle_since=timezone.localdate() - timedelta(days=500))
 
 
+#: What puts one more line in each of the lists of the reference, by slug.
+MAKERS: Final[dict[str, Callable[[], object]]] = {
+    "rejets-contestes": a_contested_rejection,
+    "changements-de-fiches": a_proposed_change,
+    "doublons-de-debiteurs": a_pair,
+    "debiteurs-sans-usage": an_idle_debtor,
+    "debiteurs-a-revoir": a_stay_of_a_rejected_association,
+}
+
+
 def everything() -> None:
     AssociationFactory(status=AssociationStatus.TO_VALIDATE)
     AssociationFactory(status=AssociationStatus.TO_VERIFY)
-    a_contested_rejection()
-    a_proposed_change()
-    a_stay_of_a_rejected_association()
-    a_pair()
-    an_idle_debtor()
+    for make in MAKERS.values():
+        make()

@@ -123,11 +123,7 @@ def _more(slug: str) -> None:
         "anomalies-signalees": lambda: scene.an_anomaly("reported"),
         "associations-a-valider": lambda: AssociationFactory(status=AssociationStatus.TO_VALIDATE),
         "associations-a-verifier": lambda: AssociationFactory(status=AssociationStatus.TO_VERIFY),
-        "rejets-contestes": scene_reference.a_contested_rejection,
-        "changements-de-fiches": scene_reference.a_proposed_change,
-        "doublons-de-debiteurs": scene_reference.a_pair,
-        "debiteurs-sans-usage": scene_reference.an_idle_debtor,
-        "debiteurs-a-revoir": scene_reference.a_stay_of_a_rejected_association,
+        **scene_reference.MAKERS,
         "organismes-indisponibles": scene.a_waiting_call,
         "issues-inconnues": lambda: scene.a_call(
             status=CallStatus.UNKNOWN, cause="lost", attempts_count=1, in_doubt=True, at=scene.ago(hours=3)
