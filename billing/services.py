@@ -61,14 +61,17 @@ def call_ended(call: TeleserviceCall) -> None:
         if call.coverage.active:
             planning.ask_rights(stay, call.coverage, call.event)
         return
-    following.follow(stay)
+    # A call opens no prise en charge: what is found out of reach says so itself (`outside_roc`). One question more, no three.
+    agreed = following.OPEN.first(stay=stay.pk) is not None
     if stay.status in _MOVING:
-        advance(stay, call.event)
+        advance(stay, call.event, agreed=agreed)
+    elif agreed:
+        following.follow(stay)
 
 
-def advance(stay: Stay, event: AdmissionEvent) -> None:
-    """Plan what the stay needs now. Needs the stay's lock."""
-    agreement = following.follow(stay)
+def advance(stay: Stay, event: AdmissionEvent, *, agreed: bool = True) -> None:
+    """Plan what the stay needs now. Needs the stay's lock. `agreed`: False where no prise en charge is open, nor to open."""
+    agreement = following.follow(stay) if agreed else None
     if stay.status == StayStatus.CANCELLED:
         for engagement in stay.engagements.filter(status=EngagementStatus.IN_FORCE):
             withdrawal.give_up(stay, engagement, event, "séjour annulé")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+from django.db.models import BigIntegerField
 from django.utils import timezone
 
 from accounts.models import User
@@ -15,9 +16,16 @@ from billing.enums import AgreementAct, AgreementEnd, AgreementState, Engagement
 from billing.models import Agreement, AgreementLine, AgreementStep, Engagement
 from billing.pec.rules import rule_for
 from billing.rules.agreements import Clause, Terms
+from gap.compiled import Compiled, Given
 
 # States of a stay in which a payer may still be asked.
 _ASKING = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
+
+
+#: Whether a stay has one open: asked at the end of each call.
+OPEN = Compiled(
+    lambda: Agreement.objects.filter(stay=Given("stay", BigIntegerField()), closed_at__isnull=True).only("pk")
+)
 
 
 def follow(stay: Stay) -> Agreement | None:

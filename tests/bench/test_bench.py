@@ -64,7 +64,7 @@ def test_calls_are_measured_and_really_succeed(place: Ground) -> None:
     simple, present, *queries = calls.rows(place, 2)
     assert simple.n == 2 and simple.ratio and simple.held is not None and present.held is None
     # The BEGIN and COMMIT of the record included: the claim is one statement and needs none.
-    assert [row.median for row in queries] == [7, 20]
+    assert [row.median for row in queries] == [8, 21]
 
 
 def test_lists_are_asked_for_one_line_and_for_more(place: Ground) -> None:
