@@ -86,6 +86,7 @@ _FOUND_BY: Final = {
     MatchLevel.CSR: "organisme, convention et CSR",
     MatchLevel.CONVENTION: "organisme et convention",
     MatchLevel.AMC: "organisme seul",
+    MatchLevel.DIRECTORY: "annuaire AMC",
 }
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import colleague, needs
+from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
 from admissions.models import Stay
@@ -18,7 +18,7 @@ from billing.enums import AgreementState
 from billing.models import Agreement
 from billing.pec import letter, services, words
 from billing.pec.forms import AnswerForm
-from billing.querysets import invoices_for
+from billing.views_invoices import invoice_or_404
 
 
 def _agreement(stay: Stay) -> Agreement | None:
@@ -104,9 +104,7 @@ def agreement_letter(request: HttpRequest, iep: str) -> HttpResponse:
 @require_POST
 def invoice_left(request: HttpRequest, number: str) -> HttpResponse:
     """A person posted an invoice outside ROC, or typed it on the payer's portal."""
-    found = invoices_for(colleague(request)).filter(number=number).first()
-    if found is None:
-        raise Http404
+    found = invoice_or_404(request, number)
     try:
         services.invoice_left(found.pk, actor(request))
     except Refused as refused:

@@ -86,13 +86,13 @@ def _file_line(invoice: Any) -> list[Any]:
 @needs(Action.SEE_INVOICES)
 def invoice(request: HttpRequest, number: str) -> HttpResponse:
     """One invoice: its track, its lines and where each amount comes from, its chain, its exchanges, its payments."""
-    return _page(request, _invoice(request, number))
+    return _page(request, invoice_or_404(request, number))
 
 
 @needs(Action.CORRECT_INVOICE)
 def correct(request: HttpRequest, number: str) -> HttpResponse:
     """«Corriger et renvoyer» (POST): the same claim leaves under a new number."""
-    found = _invoice(request, number)
+    found = invoice_or_404(request, number)
     if request.method != "POST":
         return redirect("billing:invoice", number)
     form = CorrectForm(request.POST)
@@ -112,19 +112,19 @@ def correct(request: HttpRequest, number: str) -> HttpResponse:
                 f"La facture {number} repart sous le n° {following.number}, dans le prochain lot de son organisme.",
             )
             return redirect("billing:invoice", following.number)
-    return _page(request, _invoice(request, number), status=422, correct_form=form)
+    return _page(request, invoice_or_404(request, number), status=422, correct_form=form)
 
 
 @needs(Action.CORRECT_INVOICE)
 def recalculate(request: HttpRequest, number: str) -> HttpResponse:
     """«Annuler l’engagement et recalculer» (POST): DEL, CLC and a new invoice follow, each by itself."""
-    found = _invoice(request, number)
+    found = invoice_or_404(request, number)
     if request.method != "POST":
         return redirect("billing:invoice", number)
     try:
         services.cancel_and_recalculate(found.pk, Actor(colleague(request)))
     except Refused as refusal:
-        return _page(request, _invoice(request, number), status=422, refused=refusal.sentence)
+        return _page(request, invoice_or_404(request, number), status=422, refused=refusal.sentence)
     messages.success(
         request,
         "L’annulation de l’engagement est demandée. Le nouvel engagement puis la nouvelle facture suivront seuls.",
@@ -135,7 +135,7 @@ def recalculate(request: HttpRequest, number: str) -> HttpResponse:
 @needs(Action.RECORD_PAYMENT)
 def pay(request: HttpRequest, number: str) -> HttpResponse:
     """«Constater un paiement» (POST). The same key or the same reference is taken once."""
-    found = _invoice(request, number)
+    found = invoice_or_404(request, number)
     if request.method != "POST":
         return redirect("billing:invoice", number)
     form = PaymentForm(request.POST)
@@ -157,7 +157,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
         else:
             messages.success(request, f"Paiement constaté : {views_words.euros(payment.amount)}, {payment.reference}.")
             return redirect("billing:invoice", number)
-    return _page(request, _invoice(request, number), status=422, payment_form=form)
+    return _page(request, invoice_or_404(request, number), status=422, payment_form=form)
 
 
 def _not_theirs(user: User, invoice: Invoice) -> str:
@@ -171,7 +171,8 @@ def _not_theirs(user: User, invoice: Invoice) -> str:
     return "Le paiement d’une complémentaire arrive par fichier (578R) : il ne se constate pas à la main."
 
 
-def _invoice(request: HttpRequest, number: str) -> Invoice:
+def invoice_or_404(request: HttpRequest, number: str) -> Invoice:
+    """This invoice, whose stay the journal says was seen. Raises Http404; Guarded when the dossier is protected."""
     related = invoices_for(colleague(request)).select_related(
         "stay__patient", "stay__unit", "debtor", "engagement", "bill", "replaces", "corrected_by"
     )

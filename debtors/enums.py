@@ -37,6 +37,8 @@ class MatchLevel(models.TextChoices):
     CSR = "csr", "organisme, convention et CSR"
     CONVENTION = "convention", "organisme et convention"
     AMC = "amc", "organisme"
+    #: Nothing was learnt of it, and the directory knows its AMC, which has one record.
+    DIRECTORY = "directory", "annuaire AMC"
 
 
 class ChangeSource(models.TextChoices):
@@ -46,6 +48,7 @@ class ChangeSource(models.TextChoices):
     DIRECTORY = "directory", "l’annuaire AMC"
     PERSON = "person", "une personne"
     IMPORT = "import", "un import"
+    MERGE = "merge", "une fusion"
 
 
 class ChangeState(models.TextChoices):

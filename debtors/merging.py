@@ -16,8 +16,9 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from debtors import upkeep
 from debtors.enums import GONE, AssociationStatus, PairState
-from debtors.models import DatamatrixAssociation, Debtor, DebtorMerge, DebtorMove, DebtorPair
+from debtors.models import KEPT_UP, DatamatrixAssociation, Debtor, DebtorMerge, DebtorMove, DebtorPair
 
 REVERSIBLE_FOR: Final = timedelta(days=30)
 _ASSOCIATIONS: Final = "associations"
@@ -109,6 +110,7 @@ def merge(source_id: int, target_id: int, user: User | None) -> DebtorMerge:
     source.active, source.merged_into = False, target
     source.version += 1
     source.save(update_fields=["active", "merged_into", "version"])
+    upkeep.complete(target, {name: getattr(source, name) for name in KEPT_UP}, user)
     _pair(source, target, PairState.MERGED, user)
     for tell in MOVED:
         tell(source, target, moved)

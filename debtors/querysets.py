@@ -84,6 +84,25 @@ def match_card(context: CardContext, day: date) -> Match:
     return Match(None, [])
 
 
+def connected_debtor(context: CardContext) -> Debtor | None:
+    """The record of an AMC that the directory knows for this context, when it has one and no référent said otherwise.
+
+    What was learnt comes first: this is for a card of which nothing was. The directory's last answer is used, whatever its
+    age: the payer itself says soon after whether it knows the patient.
+    """
+    if not context.amc_number:
+        return None
+    entry = directory_entry(context.amc_number, context.convention, context.csr, context.domain)
+    if entry is None or not entry.found or entry.multiple_centres:
+        return None
+    rejected = of_context(context).filter(status=AssociationStatus.REJECTED).order_by().values("debtor")
+    known = Debtor.objects.filter(kind=DebtorKind.AMC, active=True, amc_number=context.amc_number).exclude(
+        pk__in=rejected
+    )
+    found = list(known[:2])
+    return found[0] if len(found) == 1 and not found[0].multiple_centres else None
+
+
 def search_debtors(text: str, kind: DebtorKind = DebtorKind.AMC) -> QuerySet[Debtor]:
     """The grid: a fragment of the name, an AMC number, an operator or a town."""
     found = Debtor.objects.filter(kind=kind, active=True).select_related("operator")

@@ -101,6 +101,14 @@ def decide(change_id: int, user: User | None, *, accepted: bool) -> DebtorChange
     return change
 
 
+def complete(debtor: Debtor, said: Mapping[str, str], user: User | None) -> None:
+    """Fill what a record leaves empty from the record that was put with it. Needs its lock; whoever calls saves nothing."""
+    missing = {name: text for name, text in said.items() if text and not getattr(debtor, name)}
+    if missing:
+        _write(debtor, missing, timezone.now(), ChangeSource.MERGE, user)
+        debtor.save(update_fields=[*missing, "version"])
+
+
 def _unchanged(debtor_id: int, version: int) -> Debtor:
     debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
     if debtor.version != version:

@@ -55,8 +55,16 @@ def unknown(tallies: QuerySet[CardTally]) -> QuerySet[CardTally]:
     )  # fmt: skip
     by_amc = usable.filter(amc_number=OuterRef("amc_number"))
     by_card = usable.filter(fingerprint=OuterRef("fingerprint"))
+    # The directory knows the payer, which has one record: the desk is asked nothing (debtors.querysets.connected_debtor).
+    connected = DirectoryEntry.objects.filter(
+        amc_number=OuterRef("amc_number"), convention=OuterRef("convention"), csr=OuterRef("csr"),
+        domain=OuterRef("domain"), found=True, multiple_centres=False,
+    )  # fmt: skip
+    records = Debtor.objects.filter(kind=DebtorKind.AMC, active=True, amc_number=OuterRef("amc_number"))
+    several = records.filter(Exists(records.filter(pk__gt=OuterRef("pk"))))
+    by_directory = Exists(connected) & Exists(records.filter(multiple_centres=False)) & ~Exists(several)
     return tallies.filter(
-        (~Q(amc_number="") & ~Exists(by_amc)) | (Q(amc_number="") & ~Exists(by_card)),
+        (~Q(amc_number="") & ~Exists(by_amc) & ~by_directory) | (Q(amc_number="") & ~Exists(by_card)),
     )
 
 

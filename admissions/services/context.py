@@ -9,7 +9,8 @@ from admissions.events import Actor, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on
 from admissions.services import coverage as coverages
-from debtors.querysets import match_card
+from debtors.enums import MatchLevel
+from debtors.querysets import connected_debtor, match_card
 
 
 def follow_context(stay: Stay, before: dict[str, str], reason: Requalification, actor: Actor) -> AdmissionEvent:
@@ -44,12 +45,14 @@ def fit_coverage(stay: Stay, actor: Actor) -> list[Coverage]:
             continue
         match = match_card(wanted, day)
         decided = match.decided
+        connected = None if match.associations else connected_debtor(wanted)
+        level = match.level if decided else (MatchLevel.DIRECTORY if connected else None)
         values: dict[str, Any] = {
-            "debtor": decided.debtor if decided else held.debtor,
+            "debtor": decided.debtor if decided else (connected or held.debtor),
             "source": held.source,
             "card": held.card,
             "association": decided,
-            "match_level": match.level or "" if decided else "",
+            "match_level": level or "",
             "convention": wanted.convention,
             "csr": wanted.csr,
             "member_number": held.member_number,

@@ -22,7 +22,7 @@ from debtors.datamatrix import ReadCard, context, parse
 from debtors.datamatrix.keeping import SUFFIX
 from debtors.enums import AssociationStatus, DebtorKind, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
-from debtors.querysets import CardContext, match_card
+from debtors.querysets import CardContext, connected_debtor, match_card
 from gap import incidents
 from gap.faults import no_room
 from gap.written import Insert
@@ -97,6 +97,10 @@ def _found(stay: Stay, card: Card, actor: Actor) -> CardOutcome:
     readings.note(stay, wanted)
     match = match_card(wanted, day)
     association = match.decided
+    if not match.associations and (connected := connected_debtor(wanted)):
+        coverage, unchanged = _cover(stay, card, wanted, connected, None, MatchLevel.DIRECTORY, actor)
+        message = "Carte déjà lue : rien n’a changé." if unchanged else f"Carte lue : {connected.name}, par l’annuaire."
+        return CardOutcome(card, message, coverage, level=MatchLevel.DIRECTORY, unchanged=unchanged)
     if association is None:
         message = (
             "Plusieurs centres de gestion répondent pour cette carte : choisissez le bon."

@@ -17,7 +17,14 @@ from admissions.services import stays
 from debtors.datamatrix import CardFields, Convention, encode, parse
 from debtors.enums import AssociationStatus, MatchLevel
 from debtors.models import DatamatrixAssociation
-from tests.factories import AssociationFactory, DebtorFactory, FundFactory, PatientFactory, UnitFactory
+from tests.factories import (
+    AssociationFactory,
+    DebtorFactory,
+    DirectoryEntryFactory,
+    FundFactory,
+    PatientFactory,
+    UnitFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -199,3 +206,39 @@ def test_a_card_of_another_patient_is_not_taken(stay) -> None:
     other = stays.preadmit(PatientFactory(), stay.establishment, plan, SYSTEM)
     with pytest.raises(Refused, match="autre patient"):
         coverages.choose_debtor(other, outcome.card, DebtorFactory(), SYSTEM)
+
+
+# ---- the directory, for a card of which nothing was learnt ----
+
+
+def on_roc(number: str = "0099000104", **fields: object) -> None:
+    DirectoryEntryFactory(amc_number=number, convention="RO", **fields)
+
+
+def test_a_card_whose_payer_is_on_roc_and_has_one_record_asks_nobody(stay) -> None:
+    on_roc()
+    debtor = DebtorFactory(amc_number="0099000104")
+    outcome = read(stay, card_text())
+    assert outcome.coverage is not None
+    assert (outcome.coverage.debtor, outcome.level) == (debtor, MatchLevel.DIRECTORY)
+    assert not DatamatrixAssociation.objects.exists()
+    assert read(stay, card_text()).unchanged
+
+
+@pytest.mark.parametrize("why", ["not on ROC", "several centres", "two records", "rejected", "inactive"])
+def test_the_directory_alone_does_not_decide_when_there_is_a_doubt(why, stay) -> None:
+    on_roc(found=why != "not on ROC", multiple_centres=why == "several centres")
+    debtor = DebtorFactory(amc_number="0099000104", active=why != "inactive")
+    if why == "two records":
+        DebtorFactory(amc_number="0099000104")
+    if why == "rejected":
+        AssociationFactory(debtor=debtor, convention="RO", status=AssociationStatus.REJECTED)
+    assert read(stay, card_text()).needs_choice
+
+
+def test_what_was_learnt_comes_before_the_directory(stay) -> None:
+    on_roc()
+    DebtorFactory(amc_number="0099000104")
+    learnt = AssociationFactory(amc_number="0099000104", convention="RO")
+    outcome = read(stay, card_text())
+    assert outcome.coverage is not None and outcome.coverage.debtor == learnt.debtor

@@ -115,6 +115,15 @@ def test_the_same_payer_under_two_records_is_not_asked_again(source, target) -> 
     assert not stay.events.filter(kind=EventKind.COVERAGE_CHANGED).exists()
 
 
+def test_what_the_record_that_stays_leaves_empty_is_filled_from_the_other(source, target) -> None:
+    Debtor.objects.filter(pk=source.pk).update(address="1 rue du Port", town="Brest")
+    Debtor.objects.filter(pk=target.pk).update(town="Nantes")
+    merge(source.pk, target.pk, None)
+    target.refresh_from_db()
+    assert (target.address, target.town, target.locked) == ("1 rue du Port", "Nantes", [])
+    assert [(one.field, one.source) for one in target.changes.all()] == [("address", "merge")]
+
+
 def test_a_merge_is_refused_in_words(source, target) -> None:
     with pytest.raises(MergeRefused, match="fiches différentes"):
         merge(source.pk, source.pk, None)

@@ -281,7 +281,7 @@ def an_invoice(payer: str = Payer.AMC, status: str = InvoiceStatus.READY, *, sta
             "paid_amount": amount,
         }
     invoice = Invoice.objects.create(
-        number=f"26{next(_numbers):07d}", bill=bill, stay=stay, payer=payer, status=status, amount=amount,
+        number=f"26{5_000_000 + next(_numbers):07d}", bill=bill, stay=stay, payer=payer, status=status, amount=amount,
         **{**links, **dates, **fields},
     )  # fmt: skip
     InvoiceLine.objects.create(

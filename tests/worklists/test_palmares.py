@@ -116,6 +116,15 @@ def test_what_the_table_knows_by_any_rule_is_not_in_the_ranking(unit) -> None:
     assert {one.amc_number or one.fingerprint[0] for one in waiting} == {"0000000002", "0000000003", "0000000004", "e"}
 
 
+@pytest.mark.parametrize(("records", "waits"), [(0, True), (1, False), (2, True)], ids=["none", "one", "two"])
+def test_a_card_whose_payer_the_directory_knows_waits_for_nobody_when_it_has_one_record(records, waits, unit) -> None:
+    tally(unit.establishment, "0000000001", 5)
+    DirectoryEntryFactory(amc_number="0000000001", convention="RO")
+    for _ in range(records):
+        DebtorFactory(amc_number="0000000001")
+    assert palmares.unknown(palmares.seen(unit.establishment, MONTH)).exists() == waits
+
+
 def test_how_many_of_the_first_cards_cover_the_month(unit) -> None:
     here = unit.establishment
     AssociationFactory(amc_number="0000000009", convention="RO")
