@@ -78,8 +78,9 @@ def wake(room: EngineRoom, calls: list[int]) -> None:
     """As the planning does, through the room's own Redis."""
     from celery import Celery
 
-    with Celery(broker=room.redis.url).connection_for_write() as connection:
-        app = Celery(broker=room.redis.url)
+    # Not the current application: the tests that follow in this process keep the product's own.
+    app = Celery(broker=room.redis.url, set_as_current=False)
+    with app.connection_for_write() as connection:
         for call in calls:
             app.send_task("teleservices.tasks.run_call", args=(call,), queue="interactive", connection=connection)
 
