@@ -15,6 +15,8 @@ class BillingConfig(AppConfig):
         "tariffvalue",
         "agreement",
         "agreementline",
+        "agreementletter",
+        "letterpage",
     )
 
     def ready(self) -> None:

@@ -1,4 +1,5 @@
-"""The files exchanged with payers, once they have been kept long enough: the file goes, its line and its records stay."""
+"""What payers and we wrote to each other, once it has been kept long enough: of a file, its line and its records stay; of a
+letter, what was typed of it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from billing.enums import FileStatus
-from billing.models import ExchangeFile
+from billing.models import AgreementLetter, ExchangeFile
+from billing.pec import letters
 from teleservices import retention
 from teleservices.enums import Kept
 
@@ -28,3 +30,7 @@ def _erase(files: QuerySet) -> None:
 
 def register() -> None:
     retention.register(Kept.EXCHANGE_FILES, retention.Purge(_due, _erase))
+    retention.register(
+        Kept.AGREEMENT_LETTERS,
+        retention.Purge(lambda before: AgreementLetter.objects.filter(received_at__lt=before), letters.erase),
+    )

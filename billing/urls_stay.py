@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import views_agreement, views_stay
+from billing import views_agreement, views_letters, views_stay
 from teleservices.timeline import register_details, register_source, register_upcoming
 
 urlpatterns = [
@@ -17,6 +17,18 @@ urlpatterns = [
         "facturation/sejour/<str:iep>/prise-en-charge/lettre.pdf",
         views_agreement.agreement_letter,
         name="agreement-letter",
+    ),
+    path("facturation/sejour/<str:iep>/prise-en-charge/joindre/", views_letters.attach, name="letter-attach"),
+    path("facturation/sejour/<str:iep>/prise-en-charge/lu/", views_letters.letter_read, name="letter-read"),
+    path(
+        "facturation/sejour/<str:iep>/prise-en-charge/courriers/<int:pk>/retirer/",
+        views_letters.letter_detach,
+        name="letter-detach",
+    ),
+    path(
+        "facturation/sejour/<str:iep>/prise-en-charge/courriers/<int:pk>/<int:page>/",
+        views_letters.letter_page,
+        name="letter-page",
     ),
     path("facturation/tarif/<slug:code>/", views_stay.request_price, name="request-price"),
 ]

@@ -54,14 +54,16 @@ def agreement(request: HttpRequest, iep: str) -> HttpResponse:
         form = AnswerForm(initial=AnswerForm.values_of(found), agreement=found)
     waits = found.closed_at is None and found.state in (AgreementState.TO_ASK, AgreementState.REFUSED)
     late = bool(found.remind_at and found.remind_at <= timezone.now() and found.state == AgreementState.REQUESTED)
+    unread = found.unread_since is not None
     context = stay_context(request, stay) | {
         "form": form,
         "version": version,
         "shown": words.shown(found),
         "agreement": found,
         "steps": list(found.steps.select_related("by")),
+        "letters": list(found.letters.select_related("by").prefetch_related("pages")),
         "text": letter.text(found),
-        "verb": "Demander" if waits else "Relancer" if late and not found.closed_at else "",
+        "verb": "" if unread or found.closed_at else "Demander" if waits else "Relancer" if late else "",
     }
     return render(request, "billing/stay_agreement.html", context, status=status)
 

@@ -146,6 +146,7 @@ class Kept(models.TextChoices):
     CALL_MESSAGES = "call_messages", "messages des appels"
     EXCHANGE_FILES = "exchange_files", "fichiers d’échange"
     CARD_IMAGES = "card_images", "images des cartes"
+    AGREEMENT_LETTERS = "agreement_letters", "courriers des prises en charge"
     IDEMPOTENT_REPLIES = "idempotent_replies", "réponses rejouables"
     SESSIONS = "sessions", "sessions"
     REFUSED_CERTIFICATES = "refused_certificates", "certificats refusés"

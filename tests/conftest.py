@@ -15,7 +15,8 @@ from django.test import Client
 from accounts.enums import Role, Scope
 from accounts.models import ApiClient, Establishment, RoleAssignment, User
 from admissions.models import Card
-from billing.models import ExchangeFile
+from billing.models import ExchangeFile, LetterPage
+from debtors.models import FileImport
 from gap.addresses import library_address
 from teleservices import client
 from tests.factories import EstablishmentFactory
@@ -67,7 +68,12 @@ def _files_of_its_own(settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         inner = inner | {"OPTIONS": inner["OPTIONS"] | {"location": tmp_path / "files" / name}}
         settings.STORAGES = settings.STORAGES | {name: given | {"OPTIONS": given["OPTIONS"] | {"inner": inner}}}
     # A column of files holds the storage that it found when its model was read.
-    for model, column, alias in ((Card, "image", "cards"), (ExchangeFile, "file", "exchange")):
+    for model, column, alias in (
+        (Card, "image", "cards"),
+        (ExchangeFile, "file", "exchange"),
+        (FileImport, "file", "default"),
+        (LetterPage, "image", "default"),
+    ):
         monkeypatch.setattr(model._meta.get_field(column), "storage", storages[alias])
     # The rule is Argon2 in production; a test that signs in a hundred people need not pay for it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.files.storage import storages
 from django.db import models
 from django.db.models import F, Q
 
@@ -26,6 +27,8 @@ class Agreement(models.Model):
     remind_at = models.DateTimeField("à relancer le", null=True)
     reminders = models.PositiveSmallIntegerField("relances", default=0)
     answered_at = models.DateTimeField("répondue le", null=True)
+    #: The payer wrote, and nobody has typed what it says: it is silent no more.
+    unread_since = models.DateTimeField("courrier à saisir depuis", null=True)
     valid_from = models.DateField("valable du", null=True)
     valid_until = models.DateField("au", null=True)
     ceiling = models.DecimalField("plafond du séjour", max_digits=12, decimal_places=2, null=True)
@@ -64,6 +67,11 @@ class Agreement(models.Model):
         indexes = [
             models.Index(fields=["stay", "-opened_at"], name="agreement_of_stay"),
             models.Index(fields=["state", "remind_at"], condition=Q(closed_at__isnull=True), name="agreement_open"),
+            models.Index(
+                fields=["unread_since"],
+                condition=Q(closed_at__isnull=True, unread_since__isnull=False),
+                name="agreement_unread",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,3 +128,52 @@ class AgreementStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.pk}"
+
+
+def _storage():  # type: ignore[no-untyped-def]
+    return storages["default"]
+
+
+class AgreementLetter(models.Model):
+    """What a payer sent about a prise en charge, page by page. Attached whole, or taken away whole (trigger)."""
+
+    agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="letters")
+    #: SHA-256 of the pages as we drew them: the same letter is attached once.
+    digest = models.CharField("empreinte", max_length=64)
+    received_at = models.DateTimeField("jointe le")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        verbose_name = "courrier d’une prise en charge"
+        verbose_name_plural = "courriers des prises en charge"
+        ordering = ["-received_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["agreement", "digest"], name="a_letter_is_attached_once"),
+        ]
+        # What the purge has still to look at.
+        indexes = [models.Index(fields=["received_at"], name="letter_received")]
+
+    def __str__(self) -> str:
+        return f"courrier {self.pk}"
+
+
+class LetterPage(models.Model):
+    """One page of a letter: a JPEG of ours (`debtors/datamatrix/keeping.py`), encrypted where it is kept."""
+
+    letter = models.ForeignKey(AgreementLetter, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveSmallIntegerField("page")
+    image = models.FileField("image", storage=_storage)
+
+    class Meta:
+        verbose_name = "page d’un courrier"
+        verbose_name_plural = "pages des courriers"
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["letter", "number"], name="one_picture_a_page"),
+            models.CheckConstraint(
+                condition=Q(number__gte=1, number__lte=20), name="a_letter_has_twenty_pages_at_most"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"page {self.number} du courrier {self.letter_id}"

@@ -77,10 +77,10 @@ class AnswerForm(ServiceForm):
         return [self[name] for name in ("state", "number", "valid_from", "valid_until", "ceiling")]
 
     @property
-    def rows(self) -> list[Any]:
-        """The boxes of the contract lines, four a kind of expense."""
+    def rows(self) -> list[tuple[str, list[Any]]]:
+        """The boxes of the contract lines: a kind of expense, and its four."""
         names = (*(name for name, _ in _COLUMNS), "waiting_days")
-        return [self[f"{covered}_{name}"] for covered in Covered for name in names]
+        return [(str(covered.label).capitalize(), [self[f"{covered}_{name}"] for name in names]) for covered in Covered]
 
     def reply(self) -> Reply:
         said = self.cleaned_data

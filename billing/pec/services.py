@@ -46,7 +46,7 @@ class Reply:
 
 
 @contextmanager
-def _held(agreement_id: int, version: int | None = None) -> Iterator[tuple[Stay, Agreement]]:
+def held(agreement_id: int, version: int | None = None) -> Iterator[tuple[Stay, Agreement]]:
     """Stay, then agreement, locked in this order. Raises Refused, Conflict; says in words what PostgreSQL refuses."""
     try:
         with transaction.atomic():
@@ -70,7 +70,7 @@ def _held(agreement_id: int, version: int | None = None) -> Iterator[tuple[Stay,
 
 def ask(agreement_id: int, actor: Actor) -> Agreement:
     """The request leaves (letter or e-mail). Asking what is asked already changes nothing. Raises Refused."""
-    with _held(agreement_id) as (stay, agreement):
+    with held(agreement_id) as (stay, agreement):
         if agreement.state == AgreementState.REQUESTED:
             return agreement
         if agreement.state not in (AgreementState.TO_ASK, AgreementState.REFUSED):
@@ -85,10 +85,12 @@ def ask(agreement_id: int, actor: Actor) -> Agreement:
 
 def remind(agreement_id: int, actor: Actor) -> Agreement:
     """Silence has lasted: a reminder leaves, and counts. Raises Refused before its day."""
-    with _held(agreement_id) as (stay, agreement):
+    with held(agreement_id) as (stay, agreement):
         now = timezone.now()
         if agreement.state != AgreementState.REQUESTED or agreement.remind_at is None:
             raise Refused("Cette prise en charge n’attend pas de réponse.")
+        if agreement.unread_since is not None:
+            raise Refused("L’organisme a écrit : il n’est plus à relancer.", todo="Saisissez sa réponse.")
         if agreement.remind_at > now:
             raise Refused(
                 f"La prochaine relance est prévue le {timezone.localtime(agreement.remind_at):%d/%m/%Y}.",
@@ -103,7 +105,7 @@ def remind(agreement_id: int, actor: Actor) -> Agreement:
 
 def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None = None) -> Agreement:
     """The payer answered: the contract lines are kept, and a stay that is over is billed. Raises Refused, Conflict."""
-    with _held(agreement_id, version) as (stay, agreement):
+    with held(agreement_id, version) as (stay, agreement):
         pays = reply.state in PAYING
         start = reply.valid_from or agreement.valid_from or care_date(stay)
         if pays and reply.valid_until and reply.valid_until < start:
@@ -118,6 +120,7 @@ def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None
                 todo="Une facture rejetée se corrige, une facture payée appelle un complément.",
             )
         agreement.state, agreement.answered_at, agreement.remind_at = reply.state, timezone.now(), None
+        agreement.unread_since = None
         agreement.number = reply.number.strip() or agreement.number
         if pays:
             agreement.valid_from = start
@@ -146,12 +149,16 @@ def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None
 def presume_due(now: datetime | None = None) -> int:
     """Requests whose silence has become an agreement, where the rule of the stay says so. Returns how many."""
     now = now or timezone.now()
-    waiting = Agreement.objects.filter(closed_at__isnull=True, state=AgreementState.REQUESTED)
+    waiting = Agreement.objects.filter(
+        closed_at__isnull=True, state=AgreementState.REQUESTED, unread_since__isnull=True
+    )
     count = 0
     for pk in list(waiting.order_by("pk").values_list("pk", flat=True)):
-        with _held(pk) as (stay, agreement):
+        with held(pk) as (stay, agreement):
             days = rule_for(stay.kind, care_date(stay)).tacit_after
             if agreement.state != AgreementState.REQUESTED or agreement.requested_at is None or not days:
+                continue
+            if agreement.unread_since is not None:
                 continue
             if agreement.requested_at + timedelta(days=days) <= now:
                 presume(agreement, stay, f"Sans réponse depuis {days} jours")

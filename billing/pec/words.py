@@ -54,6 +54,9 @@ def sentence(agreement: Agreement) -> str:
     name = agreement.debtor.name
     if agreement.closed_at:
         return f"Prise en charge fermée{NBSP}: {agreement.get_closed_reason_display()}."
+    if agreement.unread_since:
+        since = timezone.localtime(agreement.unread_since)
+        return f"{name} a écrit (joint le {since:%d/%m/%Y}){NBSP}: sa réponse est à saisir."
     if agreement.state == AgreementState.TO_ASK:
         return f"{name} est hors ROC{NBSP}: la prise en charge est à demander."
     if agreement.state == AgreementState.REQUESTED and agreement.requested_at and agreement.remind_at:

@@ -38,8 +38,8 @@ _PDF_PAGE_PIXELS: Final = 16_000_000
 ZXING: Final = "zxing-cpp"
 
 
-class _Stop(Exception):
-    """The reading ends here, with this outcome."""
+class Stop(Exception):
+    """The reading, or the drawing, ends here, with this outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
@@ -63,7 +63,7 @@ class Clock:
 
     def check(self) -> None:
         if self.remaining_s <= 0:
-            raise _Stop(Outcome.TIMEOUT)
+            raise Stop(Outcome.TIMEOUT)
 
 
 def read_image(data: bytes, *, budget_s: float = DEFAULT_BUDGET_S) -> ReadingResult:
@@ -75,7 +75,7 @@ def read_image(data: bytes, *, budget_s: float = DEFAULT_BUDGET_S) -> ReadingRes
     try:
         kind = kind_of(data)
         result = _read_pdf(data, clock) if kind == "PDF" else _read_picture(data, kind, clock)
-    except _Stop as stop:
+    except Stop as stop:
         result = ReadingResult(stop.outcome)
     except MemoryError:
         result = ReadingResult(Outcome.CRASHED)
@@ -83,9 +83,9 @@ def read_image(data: bytes, *, budget_s: float = DEFAULT_BUDGET_S) -> ReadingRes
 
 
 def kind_of(data: bytes) -> str:
-    """PNG, JPEG, WEBP or PDF, told by content. Raises _Stop."""
+    """PNG, JPEG, WEBP or PDF, told by content. Raises Stop."""
     if len(data) > MAX_BYTES:
-        raise _Stop(Outcome.FILE_TOO_LARGE)
+        raise Stop(Outcome.FILE_TOO_LARGE)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if data.startswith(b"\xff\xd8\xff"):
@@ -95,8 +95,8 @@ def kind_of(data: bytes) -> str:
     if b"%PDF-" in data[:1024]:
         return "PDF"
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
-        raise _Stop(Outcome.HEIC)
-    raise _Stop(Outcome.NOT_AN_IMAGE)
+        raise Stop(Outcome.HEIC)
+    raise Stop(Outcome.NOT_AN_IMAGE)
 
 
 # ---- pictures ----
@@ -109,23 +109,23 @@ def _read_picture(data: bytes, kind: str, clock: Clock) -> ReadingResult:
 
 
 def _grey(data: bytes, kind: str) -> Grey:
-    """Decode to 8-bit grey, once the size announced by the header is known to be bearable. Raises _Stop."""
+    """Decode to 8-bit grey, once the size announced by the header is known to be bearable. Raises Stop."""
     import numpy as np
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise _Stop(Outcome.TOO_MANY_PIXELS)
+                raise Stop(Outcome.TOO_MANY_PIXELS)
             if kind == "JPEG":
                 # The luminance plane alone: half the work, and exactly what the readers want.
                 image.draft("L", image.size)
             return np.asarray(_flattened(image))
     except Image.DecompressionBombError:
-        raise _Stop(Outcome.TOO_MANY_PIXELS) from None
+        raise Stop(Outcome.TOO_MANY_PIXELS) from None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError):
         # The whole family that Pillow raises on files that are cut or forged.
-        raise _Stop(Outcome.DAMAGED) from None
+        raise Stop(Outcome.DAMAGED) from None
 
 
 def _flattened(image: Image.Image) -> Image.Image:
@@ -154,7 +154,7 @@ def _quick(grey: Grey, clock: Clock) -> ReadingResult | None:
 
 
 def _thorough(grey: Grey, clock: Clock) -> ReadingResult | None:
-    """OpenCV's clean-ups then zxing-cpp again; pylibdmtx last. Raises _Stop when the budget is spent."""
+    """OpenCV's clean-ups then zxing-cpp again; pylibdmtx last. Raises Stop when the budget is spent."""
     from debtors.datamatrix import cleaning
 
     clock.check()
@@ -207,15 +207,22 @@ def _has_other_code(grey: Grey) -> bool:
 # ---- PDF ----
 
 
+def open_pdf(data: bytes) -> Any:
+    """The document, to be closed. Raises Stop: damaged, or protected by a password."""
+    import pypdfium2
+
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        protected = getattr(error, "err_code", None) == 4  # FPDF_ERR_PASSWORD
+        raise Stop(Outcome.PROTECTED_PDF if protected else Outcome.DAMAGED) from None
+
+
 def _read_pdf(data: bytes, clock: Clock) -> ReadingResult:
     """The first page that holds a card, among the first 20; the clean-ups only for the first page."""
     import pypdfium2
 
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError as error:
-        protected = getattr(error, "err_code", None) == 4  # FPDF_ERR_PASSWORD
-        raise _Stop(Outcome.PROTECTED_PDF if protected else Outcome.DAMAGED) from None
+    document = open_pdf(data)
     try:
         note = ""
         if len(document) > MAX_PDF_PAGES:
@@ -230,7 +237,7 @@ def _read_pdf(data: bytes, clock: Clock) -> ReadingResult:
         found = _thorough(first, clock) if first is not None else None
         return replace(found, page=1, note_fr=note) if found else ReadingResult(Outcome.NO_CODE, note_fr=note)
     except pypdfium2.PdfiumError:
-        raise _Stop(Outcome.DAMAGED) from None
+        raise Stop(Outcome.DAMAGED) from None
     finally:
         document.close()
 

@@ -10,6 +10,7 @@ class Outcome(StrEnum):
     """How a reading ended."""
 
     DECODED = "decoded"
+    DRAWN = "drawn"
     NOT_AN_IMAGE = "not_an_image"
     HEIC = "heic"
     FILE_TOO_LARGE = "file_too_large"
@@ -26,6 +27,7 @@ class Outcome(StrEnum):
 
 MESSAGES_FR = {
     Outcome.DECODED: "",
+    Outcome.DRAWN: "",
     Outcome.NOT_AN_IMAGE: "Ce fichier n’est ni une image (PNG, JPEG, WEBP) ni un PDF.",
     Outcome.HEIC: "Les photos HEIC ne sont pas lues : enregistrez la photo en JPEG, ou photographiez la carte ici.",
     Outcome.FILE_TOO_LARGE: "Ce fichier dépasse 10 Mo : envoyez seulement la carte.",
@@ -39,6 +41,37 @@ MESSAGES_FR = {
     Outcome.CRASHED: "Ce fichier n’a pas pu être lu : reprenez la photo, ou scannez la carte.",
     Outcome.BUSY: "Le lecteur de cartes est occupé : recommencez dans un instant.",
 }
+
+#: The same, of a letter that is attached; what is not here is said as of a card.
+LETTER_MESSAGES_FR = MESSAGES_FR | {
+    Outcome.HEIC: "Les photos HEIC ne sont pas lues : enregistrez la photo en JPEG, puis joignez-la.",
+    Outcome.FILE_TOO_LARGE: "Ce fichier dépasse 10 Mo : numérisez le courrier en qualité réduite, ou en deux fichiers.",
+    Outcome.DAMAGED: "Ce fichier est abîmé ou incomplet : demandez-le de nouveau, ou numérisez le courrier.",
+    Outcome.PROTECTED_PDF: "Ce PDF est protégé par un mot de passe : imprimez-le puis numérisez-le.",
+    Outcome.TIMEOUT: "Ce fichier a pris trop de temps à dessiner : imprimez-le puis numérisez-le.",
+    Outcome.CRASHED: "Ce fichier n’a pas pu être lu : imprimez-le puis numérisez-le.",
+    Outcome.BUSY: "Le lecteur de fichiers est occupé : recommencez dans un instant.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that was drawn again: its pages as JPEG, and how many the file has (`total`: more than were drawn).
+
+    `message_fr` is empty when it could be drawn.
+    """
+
+    outcome: Outcome
+    pages: tuple[bytes, ...] = field(default=(), repr=False)
+    total: int = 0
+
+    @property
+    def drawn(self) -> bool:
+        return self.outcome is Outcome.DRAWN
+
+    @property
+    def message_fr(self) -> str:
+        return LETTER_MESSAGES_FR[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from debtors.datamatrix.results import Outcome, ReadingResult
-from debtors.datamatrix.worker import READY, REQUEST, TOLD, receive_frame, send_frame
+from debtors.datamatrix.readers import MAX_PDF_PAGES
+from debtors.datamatrix.results import Letter, Outcome, ReadingResult
+from debtors.datamatrix.worker import DRAW, KEEP, READ, READY, REQUEST, TOLD, receive_frame, send_frame
 
 DEFAULT_DEADLINE_S: Final = 5.0
+#: A letter of twenty pages takes some seconds to draw; the next card waits for its turn meanwhile.
+LETTER_DEADLINE_S: Final = 15.0
 #: Same limit as the readers': a file too large is refused before it is copied to the worker.
 MAX_BYTES: Final = 10 * 1024 * 1024
 MAX_SERVED: Final = 500
@@ -30,6 +34,7 @@ _ANSWER_BYTES: Final = 64 * 1024
 _PICTURE_BYTES: Final = 16 * 1024 * 1024
 #: What the decoder is given less than the deadline, so that it gives up by itself rather than by being killed.
 _MARGIN_S: Final = 0.3
+T = TypeVar("T")
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -83,13 +88,22 @@ class Worker:
 
     def read(self, data: bytes, deadline_s: float, *, keep: bool) -> ReadingResult:
         """Raises TimeoutError, EOFError, OSError, ValueError: the worker must then be thrown away."""
+        return _result(self._ask(data, deadline_s, KEEP if keep else READ))
+
+    def draw(self, data: bytes, end: float) -> Letter:
+        """`end`: as of `_read`. Raises what `read` raises."""
+        drawn = _letter(self._ask(data, max(_MARGIN_S, end - time.perf_counter()), DRAW))
+        pages = tuple(self.picture(max(_MARGIN_S, end - time.perf_counter())) for _ in range(drawn[1]))
+        return Letter(drawn[0], pages, drawn[2])
+
+    def _ask(self, data: bytes, deadline_s: float, wanted: int) -> bytes:
         self.served += 1
         self._channel.settimeout(deadline_s)
-        send_frame(self._channel, REQUEST.pack(max(0.1, deadline_s - _MARGIN_S), keep), data)
-        return _result(receive_frame(self._channel, _ANSWER_BYTES))
+        send_frame(self._channel, REQUEST.pack(max(0.1, deadline_s - _MARGIN_S), wanted), data)
+        return receive_frame(self._channel, _ANSWER_BYTES)
 
     def picture(self, deadline_s: float) -> bytes:
-        """What to keep of the card that was just read. Raises what `read` raises."""
+        """What to keep of the card, or of the page, that was just read. Raises what `read` raises."""
         self._channel.settimeout(deadline_s)
         return receive_frame(self._channel, _PICTURE_BYTES)
 
@@ -108,6 +122,17 @@ def _result(answer: bytes) -> ReadingResult:
         raise ValueError("Unexpected answer.")
     outcome, content, reader, milliseconds, page, note = values
     return ReadingResult(Outcome(outcome), str(content), str(reader), float(milliseconds), int(page), str(note))
+
+
+def _letter(answer: bytes) -> tuple[Outcome, int, int]:
+    """How it ended, pages drawn, pages in all. Raises ValueError, as `_result`."""
+    values = json.loads(answer)
+    if not isinstance(values, list) or len(values) != 3:
+        raise ValueError("Unexpected answer.")
+    outcome, count, total = Outcome(values[0]), int(values[1]), int(values[2])
+    if not 0 <= count <= MAX_PDF_PAGES:
+        raise ValueError("Unexpected answer.")
+    return outcome, count, total
 
 
 _lock = threading.Lock()
@@ -139,21 +164,43 @@ def read_untrusted(data: bytes, deadline_s: float = DEFAULT_DEADLINE_S, *, keep:
     return replace(result, milliseconds=milliseconds)
 
 
+def draw_untrusted(data: bytes, deadline_s: float = LETTER_DEADLINE_S) -> Letter:
+    """Draw the pages of a letter from outside again, within `deadline_s` seconds, whatever the file holds. Never raises on
+    bad content."""
+    end = time.perf_counter() + deadline_s
+    if len(data) > MAX_BYTES:
+        return Letter(Outcome.FILE_TOO_LARGE)
+    if not _lock.acquire(timeout=deadline_s):
+        return Letter(Outcome.BUSY)
+    try:
+        drawn = _with_worker(end, lambda worker: worker.draw(data, end))
+    finally:
+        _lock.release()
+    return Letter(drawn) if isinstance(drawn, Outcome) else drawn
+
+
 def _read(data: bytes, end: float, *, keep: bool) -> ReadingResult:
     """`end`: instant of the performance counter after which nobody waits any more."""
+
+    def read(worker: Worker) -> ReadingResult:
+        result = worker.read(data, max(_MARGIN_S, end - time.perf_counter()), keep=keep)
+        return _with_picture(worker, result, end) if keep and result.decoded else result
+
+    done = _with_worker(end, read)
+    return ReadingResult(done) if isinstance(done, Outcome) else done
+
+
+def _with_worker(end: float, use: Callable[[Worker], T]) -> T | Outcome:
+    """What `use` gives, or how it went wrong; the worker is then replaced. Under the lock."""
     worker = _worker()
     try:
-        if not worker.wait_ready(end - time.perf_counter()):
-            return ReadingResult(Outcome.BUSY)
-        result = worker.read(data, max(_MARGIN_S, end - time.perf_counter()), keep=keep)
+        return use(worker) if worker.wait_ready(end - time.perf_counter()) else Outcome.BUSY
     except TimeoutError:
         outcome = Outcome.TIMEOUT
     except (EOFError, OSError, ValueError):
         outcome = Outcome.CRASHED
-    else:
-        return _with_picture(worker, result, end) if keep and result.decoded else result
     _replace(worker)
-    return ReadingResult(outcome)
+    return outcome
 
 
 def _with_picture(worker: Worker, result: ReadingResult, end: float) -> ReadingResult:

@@ -2,8 +2,10 @@
 
 It owns nothing (no settings, no database, empty environment), can neither write a file nor grow beyond its memory, and
 ends when the socket that it serves closes. Frames, both ways: 4-byte length then content; a request is a double
-(seconds of budget), a boolean (is a picture to be kept?), then the file; an answer is JSON, then, when that was asked and a
-card was read, a second frame: the picture, empty when none could be drawn.
+(seconds of budget), a byte (`READ`, `KEEP` or `DRAW`), then the file.
+
+An answer is JSON, then, to `KEEP` when a card was read, a second frame: its picture, empty when none could be drawn. To
+`DRAW` (a letter), the JSON is how it ended, how many pages were drawn, how many there are; a frame for each page follows.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from typing import Final
 from debtors.datamatrix.results import ReadingResult
 
 LENGTH: Final = struct.Struct("!I")
-REQUEST: Final = struct.Struct("!d?")
+REQUEST: Final = struct.Struct("!dB")
+READ, KEEP, DRAW = range(3)
 MEMORY_BYTES: Final = 1024 * 1024 * 1024
 READY: Final = b"ready"
 #: What an answer tells of a reading, in this order.
@@ -87,16 +90,22 @@ def _warm() -> None:
 
 
 def _serve(channel: socket.socket, request: bytes) -> None:
-    from debtors.datamatrix.keeping import picture_of
+    from debtors.datamatrix.keeping import letter_of, picture_of
     from debtors.datamatrix.readers import read_image
 
-    budget_s, keep = REQUEST.unpack_from(request)
+    budget_s, wanted = REQUEST.unpack_from(request)
     data = request[REQUEST.size :]
     _allow_cpu(budget_s)
+    if wanted == DRAW:
+        letter = letter_of(data, budget_s)
+        send_frame(channel, json.dumps([letter.outcome, len(letter.pages), letter.total]).encode())
+        for page in letter.pages:
+            send_frame(channel, page)
+        return
     # A decoder that raises ends this process: the caller sees a closed socket and starts another.
     result = read_image(data, budget_s=budget_s)
     send_frame(channel, json.dumps([getattr(result, name) for name in TOLD]).encode())
-    if keep and result.decoded:
+    if wanted == KEEP and result.decoded:
         send_frame(channel, picture_of(data, result.page))
 
 

@@ -1,17 +1,35 @@
-// A photo or a PDF of a card, dropped anywhere on the page or pasted: it goes where a scan goes.
+// A photo or a PDF of a card, dropped anywhere on the page or pasted: it goes where a scan goes. On a page that has a form of
+// its own for files (`form[data-takes-files]`), it goes there; choosing one in that form sends it too.
 
 import { canRead, read, refuse } from "./reader.js";
 
 const MOST_BYTES = 10 * 1024 * 1024;
 let depth = 0;
 
+function ownInput() {
+  return document.querySelector("form[data-takes-files] input[type=file]");
+}
+
+function takesFiles() {
+  return canRead() || ownInput() !== null;
+}
+
 function hasFiles(event) {
-  return canRead() && [...(event.dataTransfer?.types ?? [])].includes("Files") && !event.target.closest?.("[data-drop=own]");
+  return takesFiles() && [...(event.dataTransfer?.types ?? [])].includes("Files") && !event.target.closest?.("[data-drop=own]");
 }
 
 function showHint(visible) {
   const hint = document.getElementById("drop-hint");
-  if (hint) hint.hidden = !visible;
+  if (!hint) return;
+  hint.hidden = !visible;
+  if (visible) hint.textContent = `Déposez la photo ou le PDF ${ownInput() ? "du courrier" : "de la carte"}`;
+}
+
+/** Nothing is sent, and the reason said; a form of the page is as before. */
+function decline(sentence) {
+  const own = ownInput();
+  if (own) own.value = "";
+  refuse(sentence);
 }
 
 /** Send the first file of a list, or say why not. */
@@ -19,17 +37,22 @@ export function take(files) {
   const [file, ...others] = files;
   if (!file) return;
   if (!/^(image\/|application\/pdf$)/.test(file.type)) {
-    return refuse("Ce fichier n’est ni une image ni un PDF. Rien n’a été envoyé. Déposez une photo ou un PDF de la carte.");
+    return decline("Ce fichier n’est ni une image ni un PDF. Rien n’a été envoyé. Déposez une photo ou un PDF.");
   }
   if (file.size > MOST_BYTES) {
-    return refuse("Ce fichier dépasse 10 Mo. Rien n’a été envoyé. Déposez une photo plus légère, ou scannez la carte.");
+    return decline("Ce fichier dépasse 10 Mo. Rien n’a été envoyé. Déposez un fichier plus léger.");
   }
   if (others.length) refuse("Un fichier à la fois : le premier est lu. Déposez les autres ensuite.");
-  read({ file });
+  const own = ownInput();
+  if (!own) return read({ file });
+  const list = new DataTransfer();
+  list.items.add(file);
+  own.files = list.files;
+  own.form.requestSubmit();
 }
 
 export function start() {
-  if (!canRead()) return;
+  if (!takesFiles()) return;
   document.addEventListener("dragenter", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
@@ -61,6 +84,7 @@ export function start() {
   });
   // The same through a button: `<input type=file data-drop-file>` is for whoever has no mouse to drag with.
   document.addEventListener("change", (event) => {
+    if (event.target === ownInput() && event.target.files.length) return take(event.target.files);
     if (!event.target.matches?.("input[type=file][data-drop-file]")) return;
     take(event.target.files);
     event.target.value = "";

@@ -20,7 +20,7 @@ from tests.factories import AssociationFactory
 from tests.programs import a_webhook
 from tests.sheets import a_sheet
 from tests.worklists import scene
-from tests.worklists.scene_pec import an_agreement
+from tests.worklists.scene_pec import a_letter, an_agreement
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,6 @@ def world() -> SimpleNamespace:
     stay = scene.a_stay()
     scene.an_amo(stay)
     coverage = scene.a_coverage(stay)
-    an_agreement(stay=stay)
     card = Card.objects.create(
         patient=stay.patient, content="ATP1", fingerprint="f" * 64, recognised=False, reader="douchette"
     )
@@ -96,6 +95,7 @@ def world() -> SimpleNamespace:
         call=scene.a_refusal("inform_patient", "no_third_party_payment", stay=stay, coverage=coverage),
         coverage=coverage,
         card=card,
+        letter=a_letter(an_agreement(stay=stay)),
         invoice=parts[Payer.PATIENT],
         file=scene.a_file(),
         record=scene.a_record(),
@@ -135,6 +135,8 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
             "debtors:set-active": world.coverage.debtor_id,
             "worklists:ask-directory": world.coverage.debtor_id,
             "worklists:association-stays": world.association.pk,
+            "billing:letter-detach": world.letter.pk,
+            "billing:letter-page": world.letter.pk,
             "billing:exchange": world.file.pk,
             "billing:exchange-download": world.file.pk,
             "billing:exchange-record": world.record.pk,
@@ -169,6 +171,7 @@ def arguments(name: str, found: URLPattern, world: SimpleNamespace) -> dict[str,
         "code": "CHP",
         "form": "csv",
         "part": "amc",
+        "page": 1,
         "kind": "amo" if of == "admissions" else "csv",
         # A list that everybody may open; what each list asks besides is tested with the lists.
         "slug": "annulation" if of == "admissions" else "associations-a-valider",

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.django_db
 DOSSIERS = {"iep", "ipp", "number", "card_id", "coverage_id", "call_id"}
 #: What `pk` names, where it is a dossier's or an establishment's.
 THEIR_OWN = {
+    "billing:letter-detach",
+    "billing:letter-page",
     "billing:exchange",
     "billing:exchange-download",
     "billing:exchange-record",

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from PIL import Image
 
 from admissions.enums import RightsStatus, StayStatus
+from admissions.events import Actor
 from admissions.models import Rights
 from admissions.querysets import care_date
 from billing import invoicing
 from billing.enums import AgreementAct, AgreementState
-from billing.models import Agreement, AgreementLine, AgreementStep, Bill
+from billing.models import Agreement, AgreementLetter, AgreementLine, AgreementStep, Bill
+from billing.pec import letters
 from billing.pricing import price
 from tests.worklists import scene
+
+
+def _point() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1), "grey").save(file, "JPEG")
+    return file.getvalue()
+
+
+#: A JPEG of one grey point, of no letter at all.
+A_PAGE = _point()
 
 
 def an_agreement(state: str = AgreementState.TO_ASK, stay: Any = None, **fields: Any) -> Agreement:
@@ -34,6 +48,11 @@ def an_agreement(state: str = AgreementState.TO_ASK, stay: Any = None, **fields:
     if agreement.pays:
         AgreementLine.objects.create(agreement=agreement, covers="TM", percent=Decimal(100))
     return agreement
+
+
+def a_letter(agreement: Agreement, *pages: bytes) -> AgreementLetter:
+    """What the payer wrote, attached by nobody in particular."""
+    return letters.attach(agreement.pk, pages or (A_PAGE,), Actor(None))
 
 
 def a_granted_bill() -> Bill:
@@ -61,3 +80,4 @@ def one_of_each() -> None:
     staying = scene.a_stay(planned_end_at=timezone.now() + timedelta(days=9))
     an_agreement(AgreementState.GRANTED, staying, valid_until=timezone.localdate() + timedelta(days=1))
     a_granted_bill()
+    an_agreement(AgreementState.REQUESTED, unread_since=scene.ago(hours=2))

@@ -35,14 +35,23 @@ def _open(here: Here) -> QuerySet[Agreement]:
     return Agreement.objects.filter(seen(here, "stay__"), closed_at__isnull=True)
 
 
+def unread(here: Here) -> QuerySet[Agreement]:
+    """The payer wrote, and nobody has typed what it says."""
+    return _open(here).filter(unread_since__isnull=False)
+
+
 def to_ask(here: Here) -> QuerySet[Agreement]:
     """Nobody has asked the payer yet."""
-    return _open(here).filter(state=Constant(AgreementState.TO_ASK))
+    return _open(here).filter(state=Constant(AgreementState.TO_ASK), unread_since__isnull=True)
 
 
 def unanswered(here: Here) -> QuerySet[Agreement]:
     """Asked, and silent for longer than the rule of the stay allows."""
-    return _open(here).filter(state=Constant(AgreementState.REQUESTED), remind_at__lte=timezone.now())
+    return (
+        _open(here)
+        .filter(state=Constant(AgreementState.REQUESTED), remind_at__lte=timezone.now())
+        .filter(unread_since__isnull=True)
+    )
 
 
 def expiring(here: Here) -> QuerySet[Agreement]:
@@ -67,7 +76,7 @@ def leaving_unanswered(here: Here) -> QuerySet[Agreement]:
     for rule in _rules():
         last = timezone.now() + timedelta(days=rule.near_exit)
         near |= Q(stay__kind=rule.kind, stay__status=StayStatus.ADMITTED, stay__planned_end_at__lte=last)
-    return _open(here).filter(near, state__in=_UNANSWERED)
+    return _open(here).filter(near, state__in=_UNANSWERED, unread_since__isnull=True)
 
 
 def _rules() -> list[Any]:
@@ -90,6 +99,7 @@ def to_send(here: Here) -> QuerySet[Invoice]:
 def _adorn(agreements: QuerySet[Any]) -> QuerySet[Any]:
     related = agreements.select_related("stay__patient", "stay__unit", "debtor").only(
         *("state", "number", "opened_at", "requested_at", "remind_at", "reminders", "valid_until", "closed_at"),
+        "unread_since",
         *("closed_reason", "stay__iep", "stay__kind", "stay__status", "stay__planned_start_at", "stay__started_at"),
         *("stay__ended_at", "stay__planned_end_at", "stay__unit__code", "stay__unit__name", "debtor__name"),
         *querysets.named("stay__patient"),
@@ -162,6 +172,19 @@ WORKLISTS = (
         system="Rien n’est facturé à l’organisme tant qu’il n’a pas répondu.",
         you="Relancez, ou saisissez la réponse reçue.",
         deeds=(REMIND,),
+    ),
+    Worklist(
+        slug="pec-reponses-a-saisir",
+        title="Réponses de PEC à saisir",
+        step=Step.STAY,
+        roles=_WHO,
+        action=Action.FOLLOW_AGREEMENT,
+        kind=AGREEMENTS,
+        select=unread,
+        since="unread_since",
+        happened="L’organisme a répondu : son courrier est joint à la prise en charge.",
+        system="Les relances s’arrêtent, et son silence ne vaut plus accord.",
+        you="Ouvrez la ligne, lisez le courrier, saisissez ce qu’il accorde.",
     ),
     Worklist(
         slug="pec-qui-expirent",
