@@ -28,7 +28,7 @@ from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFacto
 from tests.programs import a_webhook
 from tests.sheets import a_sheet
 from tests.worklists import scene
-from tests.worklists.scene_pec import an_agreement
+from tests.worklists.scene_pec import a_letter, an_agreement
 from worklists.registry import all_worklists
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -59,7 +59,6 @@ def world(establishment) -> SimpleNamespace:
     card = Card.objects.create(
         patient=stay.patient, content="ATP1", fingerprint="f" * 64, recognised=False, reader="douchette"
     )
-    an_agreement(stay=stay)
     file = scene.a_file()
     scene.a_record(file, "applied", invoice=parts[Payer.AMC], invoice_number=parts[Payer.AMC].number, amount="10.00")
     association = AssociationFactory(status=AssociationStatus.TO_VALIDATE, convention="RO", use_count=146)
@@ -71,6 +70,7 @@ def world(establishment) -> SimpleNamespace:
         call=scene.a_refusal("inform_patient", "no_third_party_payment", stay=stay, coverage=coverage),
         coverage=coverage,
         card=card,
+        letter=a_letter(an_agreement(stay=stay)),
         invoice=parts[Payer.PATIENT],
         rejected=parts[Payer.AMC],
         file=file,
