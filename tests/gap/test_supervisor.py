@@ -115,7 +115,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
 
 
 @pytest.mark.long
-def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tmp_path: Path) -> None:
+def test_the_demonstration_starts_stops_starts_again_with_its_data_and_names_a_process_that_dies(
+    start, tmp_path: Path
+) -> None:
     port = free_port()
     first = start("demo", "--port", str(port))
     first.wait_for("mini-GAP est prête")
@@ -152,17 +154,13 @@ def test_the_demonstration_starts_stops_and_starts_again_with_its_data(start, tm
     assert "une seule fois" in anew.said()
     assert json.loads((tmp_path / "var" / "logins.json").read_text()) != logins
 
-
-@pytest.mark.long
-def test_a_process_that_dies_is_named_and_the_rest_is_stopped(start, tmp_path: Path) -> None:
-    demo = start("demo", "--port", str(free_port()))
-    demo.wait_for("mini-GAP est prête")
-    family = demo.family()
+    # A process that dies is named, and the rest is stopped.
+    family = anew.family()
     worker = next(pid for pid, command in family.items() if "celery" in command and "--queues=interactive" in command)
     os.kill(worker, signal.SIGKILL)
-    assert demo.process.wait(GONE_S) == 1
-    assert "« worker » s’est arrêté tout seul (signal 9)" in demo.said()
-    assert str(tmp_path / "var" / "logs" / "worker.log") in demo.said()
+    assert anew.process.wait(GONE_S) == 1
+    assert "« worker » s’est arrêté tout seul (signal 9)" in anew.said()
+    assert str(tmp_path / "var" / "logs" / "worker.log") in anew.said()
     assert left_of(family) == {}
 
 
