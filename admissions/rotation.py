@@ -5,15 +5,18 @@ Nothing in an index says which key made it: it is computed again from the value 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
-from admissions.models import Card, Coverage, Patient
+from admissions.models import Card, CardReading, CardTally, Coverage, Patient
 from debtors.enums import GONE
 from debtors.models import DatamatrixAssociation
+from gap.money import euros
 
 Told = Callable[[str, int], None]
 _READ_AT_ONCE = 2000
@@ -85,6 +88,7 @@ class _CardMarks:
             Card.objects.filter(pk=pk).update(fingerprint=mark)
         for association in DatamatrixAssociation.objects.filter(fingerprint=former).order_by("pk"):
             _pass_association(association.pk, mark)
+        _pass_readings(card.patient_id, former, mark)
 
     def _due(self) -> Iterator[int]:
         for pk, content, mark in _in_pages(Card.objects.order_by("pk").values_list("pk", "content", "fingerprint")):
@@ -100,6 +104,55 @@ def _merge(card: Card, twin: Card) -> None:
     elif card.image:
         transaction.on_commit(lambda: card.image.storage.delete(str(card.image.name)))
     card.delete()
+
+
+def _pass_readings(patient_id: int, former: str, mark: str) -> None:
+    """What the palmarès counts of a card that nobody can parse; other patients who hold the same pass with theirs."""
+    theirs = CardReading.objects.filter(stay__patient=patient_id, amc_number="")
+    passed: Counter[tuple[int, date, str]] = Counter()
+    for reading in theirs.filter(fingerprint=former).order_by("pk"):
+        passed[reading.establishment_id, reading.month, reading.domain] += 1
+        if theirs.filter(stay=reading.stay_id, domain=reading.domain, fingerprint=mark).exists():
+            # Read twice during one stay, under two keys: the other one was counted too.
+            passed[reading.establishment_id, reading.month, reading.domain] -= 1
+            _count_off(reading, former)
+            reading.delete()
+        else:
+            CardReading.objects.filter(pk=reading.pk).update(fingerprint=mark)
+    for (establishment, month, domain), count in passed.items():
+        tallies = CardTally.objects.select_for_update().filter(
+            establishment=establishment, month=month, domain=domain, amc_number=""
+        )
+        _pass_tally(tallies, former, mark, count)
+
+
+def _count_off(reading: CardReading, former: str) -> None:
+    tally = CardTally.objects.filter(
+        establishment=reading.establishment_id, month=reading.month, domain=reading.domain, amc_number="",
+        fingerprint=former,
+    )  # fmt: skip
+    tally.update(stays=F("stays") - 1)
+    tally.filter(stays=0).delete()
+
+
+def _pass_tally(tallies: QuerySet[CardTally], former: str, mark: str, count: int) -> None:
+    """`count` of the stays of one tally go to the other, with their share of its amount."""
+    old = tallies.filter(fingerprint=former).first()
+    if old is None or not count:
+        return
+    twin = tallies.filter(fingerprint=mark).first()
+    if twin is None and count >= old.stays:
+        CardTally.objects.filter(pk=old.pk).update(fingerprint=mark)
+        return
+    share = euros(old.amount * count / max(old.stays, 1))
+    if twin is None:
+        twin = CardTally(establishment_id=old.establishment_id, month=old.month, domain=old.domain, fingerprint=mark)
+    twin.stays, twin.amount = twin.stays + count, twin.amount + share
+    twin.save()
+    if count >= old.stays:
+        old.delete()
+    else:
+        CardTally.objects.filter(pk=old.pk).update(stays=F("stays") - count, amount=F("amount") - share)
 
 
 def _pass_association(pk: int, mark: str) -> None:

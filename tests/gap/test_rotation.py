@@ -20,12 +20,12 @@ from django.db import connection
 from accounts.journal import sealing
 from accounts.journal.unit import current
 from accounts.models import ApiClient, IdempotentReply, JournalEntry
-from admissions.models import Card, Coverage, Patient
+from admissions.models import Card, CardReading, CardTally, Coverage, Patient, Stay
 from admissions.querysets import search_patients
 from debtors.models import DatamatrixAssociation
 from gap.crypto import DecryptionError, current_key_id
 from tests import hospital
-from tests.factories import AssociationFactory, PatientFactory
+from tests.factories import AssociationFactory, PatientFactory, StayFactory
 from tests.processes import ROOT, database_url, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,6 +139,28 @@ def test_a_card_kept_twice_under_two_keys_is_one_again(establishment, keys) -> N
     # One row, with what both had counted: a rejected one would keep its debtor away from this card.
     [left] = DatamatrixAssociation.objects.filter(debtor=twice.debtor)
     assert (left, left.use_count, left.status, coverage.association) == (again, 6, "validated", again)
+
+
+def test_what_the_palmares_counts_of_an_unreadable_card_passes_with_it(establishment, keys) -> None:
+    """Two patients hold the same card; one of them showed it again during the same stay under the new key."""
+    holders = [PatientFactory(), PatientFactory()]
+    cards, visits = [_card(patient) for patient in holders], [StayFactory(patient=patient) for patient in holders]
+    for stay, card in zip(visits, cards, strict=True):
+        _reading(stay, card.fingerprint)
+    CardTally.objects.update(amount="30.00")
+    assert [(one.stays, one.fingerprint) for one in CardTally.objects.all()] == [(2, cards[0].fingerprint)]
+    keys(f"{NEW},{OLD}", f"{NEW_INDEX},{OLD_INDEX}")
+    mark = Card.marks_of(cards[0].content)[0]
+    _reading(visits[1], mark)
+    rotate()
+    assert [(one.stays, one.fingerprint) for one in CardTally.objects.all()] == [(2, mark)]
+    assert set(CardReading.objects.values_list("stay", "fingerprint")) == {(stay.pk, mark) for stay in visits}
+
+
+def _reading(stay: Stay, mark: str) -> None:
+    CardReading.objects.create(
+        stay=stay, establishment=stay.establishment, month="2026-11-01", fingerprint=mark, domain="MCO"
+    )
 
 
 def _card(patient: Patient) -> Card:
