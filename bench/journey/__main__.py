@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bench.journey import stories
+from bench.journey import outside, stories
 from bench.journey.ground import Ground, ground
 from bench.journey.journal import Journal, StoryFailed
 from gap.supervisor import signals
@@ -38,9 +38,15 @@ def _walk(place: Ground, journal: Journal) -> None:
     hospital = stories.Hospital(place, journal, now)
     # The outage lasts as long as its retries do: the other stories go on meanwhile, as a hospital does.
     iep = _tell(lambda: stories.outage_begins(hospital))
+    side = _tell(lambda: outside.changes_sides(hospital))
     _tell(lambda: stories.a_stay(hospital))
     _tell(lambda: stories.external_acts(hospital))
     _tell(lambda: stories.refused_card(hospital))
+    _tell(lambda: outside.outside_roc(hospital))
+    if side is None:
+        journal.missed("g3–g5  requalification")
+    else:
+        _tell(lambda: outside.changes_sides_again(hospital, side))
     if iep is None:
         journal.missed("d3–d4  organisme revenu")
     else:

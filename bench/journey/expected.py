@@ -42,6 +42,25 @@ def medicine_stay(nights: int, exit_day: date, *, single_room_nights: int = 0) -
     return Shares(base - _percent(base, 20), left + paid_room, room - paid_room)
 
 
+def medicine_by_contract(
+    nights: int,
+    exit_day: date,
+    *,
+    single_room_nights: int,
+    percent: int,
+    paid_room_nights: int,
+    room_cap: Decimal,
+    ceiling: Decimal,
+) -> Shares:
+    """The same, outside ROC: so much of the 20 %, the whole daily charge, some nights of the room within their cap, and
+    the ceiling of the whole."""
+    base = _MEDICINE_DAY * nights
+    left, daily = _percent(base, 20), _daily_charge(exit_day)
+    room = _SINGLE_ROOM_DAY * single_room_nights
+    paid = min(ceiling, _percent(left, percent) + daily + min(_SINGLE_ROOM_DAY, room_cap) * paid_room_nights)
+    return Shares(base - left, paid, left + daily + room - paid)
+
+
 def external_care(*acts: str) -> Shares:
     """Consultations and acts, the AMC paying the 30 %."""
     left = sum((_percent(_ACTS[act], 30) for act in acts), Decimal(0))

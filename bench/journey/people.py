@@ -46,4 +46,6 @@ HELENE = Patient("MORVAN", "Hélène Marie", date(1958, 3, 14), "F", 101, "00990
 SAMIR = Patient("HAMIDI", "Samir", date(1980, 9, 21), "M", 102, "0099000114", "AC", "55102938")
 ODILE = Patient("CARPENTIER", "Odile", date(1955, 12, 12), "F", 103, "0099000125", "AC", "RC15774411")
 RUI = Patient("SANTOS", "Rui", date(1969, 7, 5), "M", 104, "0099000115", "AC", "20331876")
+ANSELME = Patient("LE GOFF", "Anselme", date(1949, 8, 30), "M", 106, "0099000162", "AC", "77120654")
+NADIA = Patient("BENSAÏD", "Nadia", date(1972, 4, 11), "F", 107, "0099000103", "VM", "40917735")
 FATOUMATA = Patient("DIALLO", "Fatoumata", date(1993, 10, 16), "F", 105, "0099000137", "MU", "31889026")

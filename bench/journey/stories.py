@@ -1,4 +1,4 @@
-"""The five stories of `make journey`, step by step."""
+"""Five of the stories of `make journey`, step by step."""
 
 from __future__ import annotations
 
@@ -133,6 +133,12 @@ class Hospital:
     def check_calls(self, iep: str, *operations: str) -> None:
         rows = self.rest.every("/calls", stay=iep)
         self.journal.check("Appels", list(operations), [row["operation"] for row in rows])
+
+
+def rights_of(stay: dict[str, Any]) -> tuple[str, str]:
+    """Status and code of the last answer of the AMC."""
+    rights = _amc(stay)["rights"]
+    return (rights["status"], rights["code"]) if rights else ("", "")
 
 
 def _amc(stay: dict[str, Any]) -> dict[str, Any]:

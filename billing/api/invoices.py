@@ -21,6 +21,7 @@ from admissions.events import Actor
 from billing import services
 from billing.enums import InvoiceStatus, Payer, PaymentMeans
 from billing.models import Invoice, InvoiceLine, Payment
+from billing.pec import services as agreements
 from gap.api.fields import Amount, Choice, Day, StrictSerializer, Version
 from gap.api.filters import DayFilter, NumberFilter, StableOrderingFilter
 
@@ -81,6 +82,9 @@ class InvoiceDetail(InvoiceSummary):
     engagement = serializers.CharField(
         source="engagement.number", read_only=True, allow_null=True, default=None, help_text="N° d’engagement."
     )
+    agreement = serializers.IntegerField(
+        source="agreement_id", read_only=True, allow_null=True, help_text="Prise en charge, hors ROC."
+    )
     replaces = serializers.CharField(
         source="replaces.number", read_only=True, allow_null=True, default=None, help_text="Facture qu’elle remplace."
     )
@@ -91,7 +95,7 @@ class InvoiceDetail(InvoiceSummary):
     class Meta(InvoiceSummary.Meta):
         fields = (
             *InvoiceSummary.Meta.fields,
-            "engagement", "replaces", "replaced_by", "correction_note", "lines", "payments",
+            "engagement", "agreement", "replaces", "replaced_by", "correction_note", "lines", "payments",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -133,6 +137,7 @@ class InvoiceViewSet(HospitalViewSet):
         "retrieve": Scope.INVOICES_READ,
         "correct": Scope.INVOICES_WRITE,
         "recalculate": Scope.INVOICES_WRITE,
+        "sent": Scope.INVOICES_WRITE,
         "pay": Scope.INVOICES_WRITE,
     }
     keyed = {"correct": Keyed.REQUIRED, "pay": Keyed.REQUIRED}
@@ -155,7 +160,9 @@ class InvoiceViewSet(HospitalViewSet):
         return found
 
     def full(self, number: str) -> dict[str, object]:
-        found = self.get_queryset().select_related("stay", "debtor", "engagement", "replaces", "replaced_by")
+        found = self.get_queryset().select_related(
+            "stay", "debtor", "engagement", "agreement", "replaces", "replaced_by"
+        )
         payments = Prefetch(
             "payments", Payment.objects.select_related("created_by", "client").order_by("received_on", "pk")
         )
@@ -200,6 +207,19 @@ class InvoiceViewSet(HospitalViewSet):
         self.body(Nothing)
         services.cancel_and_recalculate(invoice.pk, self.actor)
         return Response({"message": "L’engagement va être annulé puis redemandé."}, status=202)
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Noter une facture hors ROC comme envoyée",
+        description="Aucun lot ne la prend : elle est partie par courrier ou par le portail de l’organisme.",
+        request=Nothing,
+        responses={200: InvoiceDetail},
+    )
+    def sent(self, request: Request, number: str) -> Response:
+        invoice = self.find(number)
+        self.body(Nothing)
+        agreements.invoice_left(invoice.pk, self.actor)
+        return Response(self.full(number))
 
     @extend_schema(
         tags=TAGS,

@@ -10,8 +10,8 @@ from django.utils import timezone
 from admissions.enums import CoverageKind, StayStatus
 from admissions.models import Stay
 from admissions.querysets import care_date, coverages_on
-from billing.enums import LIVE, BillStatus, InvoiceStatus, Payer
-from billing.models import Invoice
+from billing.enums import LIVE, AgreementState, BillStatus, InvoiceStatus, Payer
+from billing.models import Agreement, Invoice
 from billing.pricing import price
 from billing.rules.split import NotDecided
 from gap.text import format_date, format_datetime
@@ -66,7 +66,7 @@ def next_action(stay: Stay) -> NextAction | None:
     """The first thing that holds this stay up; None when it is over."""
     if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
         return None
-    return _missing(stay) or _calls(stay) or _progress(stay)
+    return _missing(stay) or _calls(stay) or _agreement(stay) or _progress(stay)
 
 
 def _missing(stay: Stay) -> NextAction | None:
@@ -97,6 +97,18 @@ def _waiting(call: TeleserviceCall) -> NextAction:
     return NextAction("wait_answer", Who.SYSTEM, message)
 
 
+def _agreement(stay: Stay) -> NextAction | None:
+    """Outside ROC: what is asked of a payer before the stay may be billed."""
+    found = Agreement.objects.filter(stay=stay, closed_at__isnull=True).select_related("debtor").first()
+    if found is None:
+        return None
+    if found.state == AgreementState.TO_ASK:
+        return NextAction("ask_agreement", Who.BILLING, f"Demander la prise en charge à {found.debtor.name}, hors ROC.")
+    if stay.status == StayStatus.DISCHARGED and found.state in (AgreementState.REQUESTED, AgreementState.SUSPENDED):
+        return NextAction("wait_agreement", Who.PAYER, f"Réponse de {found.debtor.name} attendue (prise en charge).")
+    return None
+
+
 def _progress(stay: Stay) -> NextAction | None:
     if stay.status == StayStatus.PREADMITTED:
         day = format_date(timezone.localdate(stay.planned_start_at))
@@ -122,6 +134,9 @@ def _of_invoices(invoices: list[Invoice]) -> NextAction | None:
     for invoice in invoices:
         if invoice.blocked_reason:
             return NextAction("unblock_invoice", Who.BILLING, f"Facture n° {invoice.number} : {invoice.blocked_reason}")
+    for invoice in invoices:
+        if invoice.agreement_id and invoice.status == InvoiceStatus.READY:
+            return NextAction("send_invoice", Who.BILLING, f"Envoyer la facture n° {invoice.number}, hors ROC.")
     for invoice in invoices:
         if invoice.payer == Payer.PATIENT:
             return NextAction("collect", Who.CASHIER, f"Encaisser la part du patient, facture n° {invoice.number}.")

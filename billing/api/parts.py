@@ -14,6 +14,7 @@ from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet
 from admissions.api.parts import register_stay_part
 from billing import services
+from billing.api.agreements import AgreementOfStay
 from billing.api.next_action import WHO_LABELS, NextAction, next_action
 from billing.enums import EngagementStatus
 from billing.models import Activity, Engagement, Estimate, EstimateLine
@@ -124,4 +125,5 @@ class ActivityViewSet(HospitalViewSet):
 def register() -> None:
     register_stay_part("estimate", lambda: EstimateBody(read_only=True, allow_null=True))
     register_stay_part("engagement", lambda: EngagementBody(read_only=True, allow_null=True))
+    register_stay_part("agreement", lambda: AgreementOfStay(read_only=True, allow_null=True))
     register_stay_part("next_action", lambda: NextActionBody(read_only=True, allow_null=True))

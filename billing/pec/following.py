@@ -17,6 +17,8 @@ from billing.models import Agreement, AgreementLine, AgreementStep, Engagement
 from billing.pec.rules import rule_for
 from billing.rules.agreements import Clause, Terms
 from gap.compiled import Compiled, Given
+from teleservices.webhooks import kinds, telling
+from teleservices.webhooks.telling import Fact
 
 # States of a stay in which a payer may still be asked.
 _ASKING = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
@@ -104,10 +106,12 @@ def terms_of(agreement: Agreement) -> Terms:
 
 
 def note(agreement: Agreement, act: AgreementAct, user: User | None = None, *, said: str = "") -> None:
-    """One line of its history."""
+    """One line of its history, told to the programs that asked."""
     AgreementStep.objects.create(
         agreement=agreement, act=act, state=agreement.state, at=timezone.now(), by=user, note=said[:200]
     )
+    also = {"agreement": str(agreement.pk), "state": str(agreement.state)}
+    telling.tell(kinds.AGREEMENT_CHANGED, [Fact(agreement.stay, f"agreements/{agreement.pk}", also)])
 
 
 def presume(agreement: Agreement, stay: Stay, said: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django import forms
 
+from admissions.errors import Refused
 from admissions.forms import ServiceForm
 from billing.enums import AGREEMENT_STEPS, AgreementState, Covered
 from billing.models import Agreement
@@ -24,13 +25,14 @@ _WRONG: Final = {
     "max_whole_digits": "Ce nombre est trop grand.",
 }
 #: States that a payer's answer may bring.
-_ANSWERS: Final = (
+ANSWERS: Final = (
     AgreementState.GRANTED,
     AgreementState.PARTLY_GRANTED,
     AgreementState.EXTENDED,
     AgreementState.REFUSED,
     AgreementState.SUSPENDED,
 )
+MOST_WAITING_DAYS: Final = 365
 _COLUMNS: Final = (("percent", "taux (%)"), ("daily_cap", "€ par jour"), ("ceiling", "plafond (€)"))
 
 
@@ -58,7 +60,7 @@ class AnswerForm(ServiceForm):
     def __init__(self, *args: Any, agreement: Agreement, **options: Any) -> None:
         super().__init__(*args, **options)
         steps = AGREEMENT_STEPS[AgreementState(agreement.state)]
-        allowed = [one for one in _ANSWERS if one in steps or one == agreement.state]
+        allowed = [one for one in ANSWERS if one in steps or one == agreement.state]
         self.fields["state"].choices = [(one.value, str(one.label).capitalize()) for one in allowed]  # type: ignore[attr-defined]
         for covered in Covered:
             for name, words in _COLUMNS:
@@ -66,11 +68,18 @@ class AnswerForm(ServiceForm):
                 field = _amount(label, **({"max_value": Decimal(100)} if name == "percent" else {}))
                 self.fields[f"{covered}_{name}"] = field
             self.fields[f"{covered}_waiting_days"] = forms.IntegerField(
-                label=f"{str(covered.label).capitalize()}, carence (jours)", required=False, min_value=0, max_value=365,
+                label=f"{str(covered.label).capitalize()}, carence (jours)", required=False, min_value=0,
+                max_value=MOST_WAITING_DAYS,
                 widget=forms.TextInput(attrs=_NUMBER | {"inputmode": "numeric"}),
-                error_messages=_WRONG | {"max_value": "365 au plus."},
+                error_messages=_WRONG | {"max_value": f"{MOST_WAITING_DAYS} au plus."},
             )  # fmt: skip
         self.focus_first()
+
+    def refuse(self, refused: Refused) -> None:
+        # The service speaks of contract lines; the screen has a box for each of them.
+        if refused.field == "lines":
+            refused.field = f"{Covered.CO_PAYMENT}_percent"
+        super().refuse(refused)
 
     @property
     def heads(self) -> list[Any]:

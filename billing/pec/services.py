@@ -113,7 +113,7 @@ def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None
         if reply.state == AgreementState.EXTENDED and not reply.valid_until:
             raise Refused("La nouvelle fin manque.", todo="Écrivez jusqu’à quand.", field="valid_until")
         if pays and not reply.clauses and not agreement.lines.exists():
-            raise Refused("Aucune ligne n’est accordée.", todo="Écrivez au moins un taux.", field="tm_percent")
+            raise Refused("Aucune ligne n’est accordée.", todo="Écrivez au moins un taux.", field="lines")
         if not invoicing.withdraw_bill(stay):
             raise Refused(
                 "Une facture de ce séjour est déjà partie ou payée : cette réponse ne change plus la facturation.",

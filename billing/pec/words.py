@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from django.db.models import F
 from django.utils import timezone
 
 from admissions.models import Stay
@@ -38,7 +39,7 @@ class Shown:
 def of_stay(stay: Stay) -> Agreement | None:
     """The open agreement of a stay; else the last that was closed, for as long as no other is."""
     found = Agreement.objects.filter(stay=stay).select_related("debtor", "coverage")
-    return found.filter(closed_at__isnull=True).first() or found.first()
+    return found.order_by(F("closed_at").desc(nulls_first=True), "-opened_at", "-pk").first()
 
 
 def shown(agreement: Agreement) -> Shown:

@@ -20,6 +20,10 @@ from admissions.enums import EventKind, RightsStatus, StayStatus
 from admissions.events import SYSTEM, record_event
 from admissions.models import Card, Coverage, Movement, ParticularRequest, Patient, Rights, Stay
 from billing.enums import (
+    AgreementAct,
+    AgreementEnd,
+    AgreementState,
+    Covered,
     EngagementStatus,
     FileDirection,
     FileKind,
@@ -29,7 +33,19 @@ from billing.enums import (
     PaymentMeans,
     RecordStatus,
 )
-from billing.models import Bill, Engagement, Estimate, ExchangeFile, ExchangeRecord, Invoice, InvoiceLine, Payment
+from billing.models import (
+    Agreement,
+    AgreementLine,
+    AgreementStep,
+    Bill,
+    Engagement,
+    Estimate,
+    ExchangeFile,
+    ExchangeRecord,
+    Invoice,
+    InvoiceLine,
+    Payment,
+)
 from debtors.models import DatamatrixAssociation
 from teleservices.enums import AttemptOutcome, CallStatus
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
@@ -119,6 +135,7 @@ class World:
     payment: Payment
     file: ExchangeFile
     association: DatamatrixAssociation
+    agreement: Agreement
 
 
 @pytest.fixture
@@ -252,7 +269,25 @@ def make_world(establishment: Establishment) -> Callable[..., World]:
                 file=file, line=number, invoice=invoice, invoice_number=invoice.number, status=RecordStatus.APPLIED
             )
         association = AssociationFactory(debtor=coverage.debtor)
-        return World(patient, stay, movement, request, card, coverage, amo, call, invoice, payment, file, association)
+        # Of the time before the payer was on ROC.
+        agreement = Agreement.objects.create(
+            stay=stay,
+            coverage=coverage,
+            debtor=coverage.debtor,
+            state=AgreementState.GRANTED,
+            opened_at=start,
+            valid_from=start.date(),
+            answered_at=now,
+        )
+        for covered in list(Covered)[:children]:
+            AgreementLine.objects.create(agreement=agreement, covers=covered, percent=Decimal(100))
+        for _ in range(children):
+            AgreementStep.objects.create(agreement=agreement, act=AgreementAct.ANSWERED, state="granted", at=now)
+        agreement.closed_at, agreement.closed_reason = now, AgreementEnd.BY_ROC
+        agreement.save()
+        return World(
+            patient, stay, movement, request, card, coverage, amo, call, invoice, payment, file, association, agreement
+        )
 
     return make
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from admissions.enums import DischargeMode, StayKind
 from tests.api.conftest import ROOT, Program
 from tests.factories import AmoCoverageFactory, PatientFactory, invented_nir
+from tests.worklists.scene_pec import an_agreement
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,7 @@ MEMBERS = {
     "stays/{iep}/cards": ["text"],
     "stays/{iep}/coverages": ["debtor", "valid_from", "valid_until", "rank", "convention", "csr", "member_number"],
     "stays/{iep}/activities": ["code", "performed_on", "quantity"],
+    "agreements/{agreement}/answer": ["state", "number", "valid_from", "valid_until", "ceiling", "lines", "version"],
     "invoices/{number}/payments": ["amount", "means", "reference", "received_on"],
     "invoices/{number}/correct-and-resend": ["note", "version"],
     "associations/{association}/decision": ["status", "debtor", "version"],
@@ -118,6 +120,19 @@ PLAUSIBLE: dict[str, st.SearchStrategy[object]] = {
     "note": WORDS,
     "version": st.integers(0, 3),
     "status": st.sampled_from(["validated", "rejected"]),
+    "state": st.sampled_from(["granted", "partly_granted", "refused", "suspended", "extended"]),
+    "number": WORDS,
+    "ceiling": st.none() | st.decimals("0", "9999999999", places=2).map(str),
+    "lines": st.lists(
+        st.fixed_dictionaries(
+            {"covers": st.sampled_from(["TM", "FJ", "CHP", "REP"]), "percent": st.decimals("0", "100", places=2).map(str)},
+            optional={
+                "daily_cap": st.none() | st.decimals("0", "99", places=2).map(str),
+                "waiting_days": st.integers(0, 365),
+            },
+        ),
+        max_size=4,
+    ),
 }  # fmt: skip
 
 
@@ -143,7 +158,10 @@ def a_stay_for(program: Program, route: str) -> str:
 @pytest.mark.parametrize("route", MEMBERS)
 def test_any_body_is_answered_without_a_fault_of_ours(program, make_world, route: str) -> None:
     world, stay = make_world(), a_stay_for(program, route)
-    address = "/" + route.format(iep=stay, number=world.invoice.number, association=world.association.pk)
+    agreement = an_agreement("requested", world.stay) if route.startswith("agreements") else world.agreement
+    address = "/" + route.format(
+        iep=stay, number=world.invoice.number, association=world.association.pk, agreement=agreement.pk
+    )
     here = {"patient": st.just(world.patient.ipp), "debtor": st.just(world.coverage.debtor.code)}
     good = st.fixed_dictionaries({name: here[name] if name in here else PLAUSIBLE[name] for name in MEMBERS[route]})
     spoilt = st.dictionaries(st.sampled_from(MEMBERS[route]), VALUES, max_size=1)
@@ -174,13 +192,14 @@ def test_any_body_is_answered_without_a_fault_of_ours(program, make_world, route
 
 @pytest.mark.parametrize(
     "route",
-    ["patients", "stays", "units", "calls", "invoices", "exchange-files", "debtors", "associations"],
+    ["patients", "stays", "units", "calls", "agreements", "invoices", "exchange-files", "debtors", "associations"],
 )
 def test_any_parameter_is_answered_without_a_fault_of_ours(program, make_world, route: str) -> None:
     make_world()
     names = [
         "q", "ipp", "birth_date", "status", "kind", "domain", "unit", "patient", "planned_from", "planned_to",
-        "created_from", "created_to", "ordering", "page", "page_size", "stay", "debtor", "active", "lot_number", "zut",
+        "created_from", "created_to", "ordering", "page", "page_size", "stay", "debtor", "active", "lot_number", "state", "open",
+        "opened_from", "zut",
     ]  # fmt: skip
     text = st.one_of(
         st.text(alphabet=st.characters(codec="utf-8"), max_size=30),

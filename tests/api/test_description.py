@@ -101,6 +101,7 @@ def test_the_main_calls_have_an_example(described) -> None:
         "patients", "stays", "stays/{iep}/admit", "stays/{iep}/requests", "stays/{iep}/discharge",
         "stays/{iep}/coverages", "stays/{iep}/activities", "invoices/{number}/payments",
         "invoices/{number}/correct-and-resend", "associations/{id}/decision",
+        "agreements/{id}/answer",
     ):  # fmt: skip
         content = described["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]
         assert content["examples"], path

@@ -28,6 +28,7 @@ def address(world: World, route: str) -> str:
         "cards": world.card.pk,
         "coverages": world.coverage.pk,
         "associations": world.association.pk,
+        "agreements": world.agreement.pk,
         "exchange-files": world.file.pk,
         "webhooks": _first(Webhook),
         "deliveries": _first(WebhookMessage),
@@ -129,7 +130,7 @@ def test_what_belongs_to_another_hospital_is_not_found(stranger, world, api) -> 
 
 
 def test_lists_show_nothing_of_another_hospital(stranger, program, world) -> None:
-    for route in ("patients", "stays", "calls", "invoices", "exchange-files"):
+    for route in ("patients", "stays", "calls", "agreements", "invoices", "exchange-files"):
         assert program.get(f"/{route}")["count"] == 1, route
         assert stranger.get(f"/{route}")["count"] == 0, route
 
