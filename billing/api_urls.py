@@ -8,6 +8,7 @@ from billing.api import parts
 from billing.api.agreements import AgreementViewSet
 from billing.api.exchanges import ExchangeFileViewSet, ExchangeRecordViewSet
 from billing.api.invoices import InvoiceViewSet
+from billing.api.letters import LetterViewSet
 from gap.api import converters  # noqa: F401
 
 parts.register()
@@ -23,6 +24,7 @@ urlpatterns = [
     path("agreements/<int:pk>/sent", AgreementViewSet.as_view({"post": "sent"}), name="api-agreement-sent"),
     path("agreements/<int:pk>/reminder", AgreementViewSet.as_view({"post": "remind"}), name="api-agreement-reminder"),
     path("agreements/<int:pk>/answer", AgreementViewSet.as_view({"post": "answer"}), name="api-agreement-answer"),
+    path("agreements/<int:pk>/letters", LetterViewSet.as_view({"post": "attach"}), name="api-agreement-letters"),
     path("invoices", InvoiceViewSet.as_view({"get": "list"}), name="api-invoices"),
     path("invoices/<nine:number>", InvoiceViewSet.as_view({"get": "retrieve"}), name="api-invoice"),
     path(

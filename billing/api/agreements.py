@@ -42,7 +42,8 @@ class AgreementSummary(serializers.ModelSerializer[Agreement]):
         model = Agreement
         fields: tuple[str, ...] = (
             "id", "stay", "coverage", "debtor", "state", "number", "opened_at", "requested_at", "remind_at",
-            "reminders", "answered_at", "valid_from", "valid_until", "ceiling", "closed_at", "closed_reason", "version",
+            "reminders", "answered_at", "unread_since", "valid_from", "valid_until", "ceiling", "closed_at",
+            "closed_reason", "version",
         )  # fmt: skip
         read_only_fields = fields
 

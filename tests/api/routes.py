@@ -61,6 +61,7 @@ TABLE: dict[tuple[str, str], Scope] = {
     ("POST", "agreements/<pk>/sent"): I_W,
     ("POST", "agreements/<pk>/reminder"): I_W,
     ("POST", "agreements/<pk>/answer"): I_W,
+    ("POST", "agreements/<pk>/letters"): I_W,
     ("GET", "invoices"): I_R,
     ("GET", "invoices/<number>"): I_R,
     ("POST", "invoices/<number>/correct-and-resend"): I_W,

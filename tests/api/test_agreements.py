@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from PIL import Image
 
+from accounts.enums import Role
 from accounts.models import ApiClient
 from billing.enums import AgreementState, InvoiceStatus, Payer
 from billing.models import Agreement
 from teleservices.models import Webhook, WebhookMessage
+from tests.api.conftest import ROOT
 from tests.worklists.scene_pec import a_granted_bill, an_agreement
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +136,26 @@ def test_each_step_is_told_to_the_programs_that_asked(program, agreement) -> Non
     (message,) = WebhookMessage.objects.all()
     assert (message.kind, message.data["state"]) == ("agreement.changed", AgreementState.REQUESTED)
     assert message.data["link"].endswith(f"/api/v1/agreements/{agreement.pk}")
+
+
+def test_a_letter_is_joined_once_and_waits_for_a_person(program, agreement, signed_in) -> None:
+    address = f"{ROOT}/agreements/{agreement.pk}/letters"
+    page = io.BytesIO()
+    Image.new("RGB", (400, 560), "white").save(page, "PDF")
+    for status in (201, 200):
+        page.seek(0)
+        answer = program.client.post(address, {"file": SimpleUploadedFile("accord.pdf", page.read())})
+        assert answer.status_code == status
+    assert answer.json()["unread_since"] and answer.json()["state"] == "to_ask"
+    assert agreement.letters.get().pages.count() == 1
+    assert agreement.stay.iep in signed_in(Role.BILLING).get("/listes/pec-reponses-a-saisir/").text
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"PK a spreadsheet", "ni une image"), (b"%PDF-1.4 cut", "abîmé")], ids=["kind", "damaged"]
+)
+def test_a_letter_that_cannot_be_drawn_is_refused_with_why(content, told, program, agreement) -> None:
+    address = f"{ROOT}/agreements/{agreement.pk}/letters"
+    answer = program.client.post(address, {"file": SimpleUploadedFile("accord.pdf", content)})
+    assert answer.status_code == 422 and told in answer.text
+    assert not agreement.letters.exists()
