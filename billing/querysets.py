@@ -11,8 +11,10 @@ from django.utils import timezone
 from accounts.enums import Action
 from accounts.models import User
 from accounts.sight import Here, seen
+from admissions.models import Stay
 from billing.enums import LIVE, FileDirection, FileStatus, InvoiceStatus, RecordStatus
-from billing.models import ExchangeFile, ExchangeRecord, Invoice
+from billing.models import Estimate, ExchangeFile, ExchangeRecord, Invoice
+from teleservices.models import TeleserviceCall
 
 # A number read with one wrong digit, or an amount to the cent: enough to be shown as « may be this one ».
 SHOWN_CANDIDATES: Final = 8
@@ -120,3 +122,17 @@ def _why(record: ExchangeRecord, invoice: Invoice) -> list[str]:
     if record.file.recipient and invoice.debtor and invoice.debtor.amc_number == record.file.recipient:
         reasons.append("même organisme")
     return reasons if reasons != ["même organisme"] else []
+
+
+def asked_of(stay: Stay, call: TeleserviceCall) -> bool:
+    """Whether a call was put about the stay as it is now: its field of activity, and care with or without a bed.
+
+    One of before this was written in the call says nothing, and holds.
+    """
+    return all(call.parameters.get(name, now) == now for name, now in stay.roc_context.items())
+
+
+def last_estimate(stay: Stay) -> Estimate | None:
+    """The last split known of the stay; none when it was announced for what the stay no longer is."""
+    last = stay.estimates.order_by("-answered_at", "-pk").select_related("call").prefetch_related("lines").first()
+    return last if last is None or last.call is None or asked_of(stay, last.call) else None

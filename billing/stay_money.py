@@ -19,6 +19,7 @@ from billing.enums import LIVE, BillStatus, EngagementStatus, InvoiceStatus, Pay
 from billing.models import Bill, Engagement, Estimate, Invoice, Payment
 from billing.pec.words import of_stay, sentence
 from billing.pricing import content_digest, price
+from billing.querysets import last_estimate
 from billing.rules.split import Line, NotDecided
 from billing.simulations import fired_by, gathers, words_of
 from gap.templatetags.gap_format import clock, euros, moment_text
@@ -84,7 +85,7 @@ def estimate_of(stay: Stay) -> ShownEstimate:
             reason="Aucun acte n’est encore saisi. Le calcul se fait à la première saisie.",
         )
     coverage = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC).order_by("rank").first()
-    last = stay.estimates.select_related("call").prefetch_related("lines").first() if coverage else None
+    last = last_estimate(stay) if coverage else None
     if (
         last
         and coverage
@@ -241,6 +242,8 @@ def _shown_invoice(invoice: Invoice) -> ShownInvoice:
     tone, icon, word = _STATES[InvoiceStatus(invoice.status)]
     if invoice.payer == Payer.PATIENT and invoice.status == InvoiceStatus.READY:
         word = "À régler"
+    elif invoice.agreement_id and invoice.status == InvoiceStatus.READY:
+        tone, icon, word = "wait", "send", "À envoyer"
     note = ""
     if invoice.blocked_reason:
         tone, icon, word, note = "you", "hand-finger", "Ne peut pas partir", invoice.blocked_reason
@@ -336,7 +339,7 @@ def _invoice_entries(invoice: Invoice) -> list[Entry]:
                 "money",
                 "circle-dashed",
                 f"vers {_payer(invoice)}",
-                bold="DRE-ES",
+                bold="Facture" if invoice.agreement_id else "DRE-ES",
                 detail=invoice.blocked_reason or _leaves(invoice),
                 chip="Prévu",
                 chip_tone="plan",

@@ -43,11 +43,20 @@ def agreement(request: HttpRequest, iep: str) -> HttpResponse:
         version = version_of(request)
         if form.is_valid():
             try:
-                services.answer(found.pk, form.reply(), actor(request), version=version)
+                seen = request.POST.get("seen", "")
+                given = services.answer(
+                    found.pk,
+                    form.reply(),
+                    actor(request),
+                    version=version,
+                    seen=int(seen) if seen.isdecimal() and len(seen) < 19 else 0,
+                )
             except Refused as refused:
                 form.refuse(refused)
             else:
                 messages.success(request, "Réponse enregistrée. La facturation suit seule.")
+                if given.unread_since:
+                    messages.warning(request, "Un autre courrier est arrivé pendant votre saisie : lisez-le.")
                 return redirect("billing:stay-agreement", iep)
         status = 422
     else:

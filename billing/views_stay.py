@@ -92,6 +92,9 @@ def stay_invoices(request: HttpRequest, iep: str) -> HttpResponse:
     if bill is None:
         shown = estimate_of(stay)
         context |= {"estimate": shown, "waits": waiting_of(stay), "may_hasten": _may_hasten(request, stay, shown)}
+    if agreement:
+        # One sentence, once: the requalification's, or why there is no bill, may say it already.
+        context["pec_told"] = context["pec"].sentence in f"{context['requalified']} {context.get('waits', '')}"
     return render(request, "billing/stay_invoices.html", context)
 
 

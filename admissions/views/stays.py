@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -232,7 +233,7 @@ def act(request: HttpRequest, iep: str, slug: str) -> HttpResponse:
                 action.carry_out(found, form.cleaned_data, actor(request), version)
             except Conflict as conflict:
                 form.refuse(conflict)
-                theirs, status, version = _saved(found), 409, found.version
+                theirs, status, version = _saved(found, form.cleaned_data), 409, found.version
             except Refused as refused:
                 form.refuse(refused)
             else:
@@ -250,10 +251,19 @@ def act(request: HttpRequest, iep: str, slug: str) -> HttpResponse:
     return draw(request, "admissions/stay.html", context, status=status)
 
 
-def _saved(stay: Stay) -> list[tuple[str, str, str]]:
-    """What a colleague saved meanwhile of the exit."""
+def _saved(stay: Stay, typed: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What a colleague saved meanwhile of what this act writes, beside what was typed."""
     stay.refresh_from_db()
-    ended = f"{timezone.localtime(stay.ended_at):%d/%m/%Y %H:%M}" if stay.ended_at else "aucune"
-    mode = stay.get_discharge_mode_display() if stay.discharge_mode else "aucun"
-    what = f"{stay.get_kind_display()}, {stay.unit}"
-    return [("Type et service", what, ""), ("Sortie", ended, ""), ("Mode de sortie", mode, "")]
+    if "kind" in typed:
+        kind, unit = StayKind(typed["kind"]).label, str(typed["unit"])
+        return [("Type", stay.get_kind_display(), str(kind)), ("Service", str(stay.unit), unit)]
+    mode = DischargeMode(typed["mode"]).label
+    return [
+        ("Sortie", _moment(stay.ended_at), _moment(typed["ended_at"])),
+        ("Mode de sortie", stay.get_discharge_mode_display() or "aucun", str(mode)),
+        ("Type et service", f"{stay.get_kind_display()}, {stay.unit}", "non changés ici"),
+    ]
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{timezone.localtime(at):%d/%m/%Y %H:%M}" if at else "aucune"

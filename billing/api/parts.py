@@ -18,6 +18,7 @@ from billing.api.agreements import AgreementOfStay
 from billing.api.next_action import WHO_LABELS, NextAction, next_action
 from billing.enums import EngagementStatus
 from billing.models import Activity, Engagement, Estimate, EstimateLine
+from billing.querysets import last_estimate
 from gap.api.fields import Amount, Day, StrictSerializer
 
 
@@ -43,7 +44,7 @@ class EstimateBody(serializers.ModelSerializer[Estimate]):
         read_only_fields = fields
 
     def get_attribute(self, instance: Any) -> Estimate | None:
-        return instance.estimates.order_by("-answered_at", "-pk").prefetch_related("lines").first()
+        return last_estimate(instance)
 
     def get_from_amc(self, estimate: Estimate) -> bool:
         return estimate.call_id is not None

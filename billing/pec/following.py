@@ -15,6 +15,7 @@ from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import AgreementAct, AgreementEnd, AgreementState, EngagementStatus
 from billing.models import Agreement, AgreementLine, AgreementStep, Engagement
 from billing.pec.rules import rule_for
+from billing.querysets import asked_of
 from billing.rules.agreements import Clause, Terms
 from gap.compiled import Compiled, Given
 from teleservices.webhooks import kinds, telling
@@ -79,12 +80,8 @@ def _over(stay: Stay, coverage: Coverage, last: Rights | None) -> AgreementEnd |
 
 
 def stands(stay: Stay, engagement: Engagement) -> bool:
-    """Whether an engagement was asked of the stay as it is now: its field of activity, and care with or without a bed.
-
-    One of before this was written in the call says nothing, and stands.
-    """
-    asked = engagement.call.parameters
-    return all(asked.get(name, now) == now for name, now in stay.roc_context.items())
+    """Whether an engagement was asked of the stay as it is now."""
+    return asked_of(stay, engagement.call)
 
 
 def close(agreement: Agreement, why: AgreementEnd) -> None:

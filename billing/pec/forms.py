@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
+from django.utils import timezone
 
 from admissions.errors import Refused
 from admissions.forms import ServiceForm
@@ -73,6 +74,10 @@ class AnswerForm(ServiceForm):
                 widget=forms.TextInput(attrs=_NUMBER | {"inputmode": "numeric"}),
                 error_messages=_WRONG | {"max_value": f"{MOST_WAITING_DAYS} au plus."},
             )  # fmt: skip
+        # Where something is still to be sent its key comes first: a field that has the focus would take the letter.
+        late = agreement.remind_at is not None and agreement.remind_at <= timezone.now()
+        waits = late or agreement.state in (AgreementState.TO_ASK, AgreementState.REFUSED)
+        self.focus = not waits or agreement.unread_since is not None
         self.focus_first()
 
     def refuse(self, refused: Refused) -> None:
@@ -117,6 +122,7 @@ class AnswerForm(ServiceForm):
     def values_of(agreement: Agreement) -> dict[str, Any]:
         """What is known already; before any answer, the co-payment whole, which is what most of them say."""
         known: dict[str, Any] = {
+            "state": agreement.state,
             "number": agreement.number,
             "valid_from": agreement.valid_from,
             "valid_until": agreement.valid_until,

@@ -103,8 +103,14 @@ def remind(agreement_id: int, actor: Actor) -> Agreement:
     return agreement
 
 
-def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None = None) -> Agreement:
-    """The payer answered: the contract lines are kept, and a stay that is over is billed. Raises Refused, Conflict."""
+def answer(
+    agreement_id: int, reply: Reply, actor: Actor, *, version: int | None = None, seen: int | None = None
+) -> Agreement:
+    """The payer answered: the contract lines are kept, and a stay that is over is billed.
+
+    `seen`: the last letter (its key) that stood before whoever typed; one that came since is still to be read. Raises
+    Refused, Conflict.
+    """
     with held(agreement_id, version) as (stay, agreement):
         pays = reply.state in PAYING
         start = reply.valid_from or agreement.valid_from or care_date(stay)
@@ -121,6 +127,9 @@ def answer(agreement_id: int, reply: Reply, actor: Actor, *, version: int | None
             )
         agreement.state, agreement.answered_at, agreement.remind_at = reply.state, timezone.now(), None
         agreement.unread_since = None
+        if seen is not None:
+            since = agreement.letters.filter(pk__gt=seen).order_by("pk")
+            agreement.unread_since = since.values_list("received_at", flat=True).first()
         agreement.number = reply.number.strip() or agreement.number
         if pays:
             agreement.valid_from = start

@@ -76,7 +76,7 @@ def test_a_letter_is_seen_beside_the_answer_until_it_is_typed(signed_in, django_
         assert picture["Content-Type"] == "image/jpeg" and Image.open(io.BytesIO(picture.content)).size[1] > 800
     assert client.get(address("letter-page", agreement, letter.pk, 3)).status_code == 404
     assert agreement.stay.iep in client.get(READ).text and agreement.stay.iep not in client.get(SILENT).text
-    said = {"state": "granted", "version": agreement.version, "TM_percent": "100"}
+    said = {"state": "granted", "version": agreement.version, "TM_percent": "100", "seen": letter.pk}
     assert client.post(address("stay-agreement", agreement), said).status_code == 302
     assert agreement.stay.iep not in client.get(READ).text
     assert address("letter-page", agreement, letter.pk, 1) in client.get(address("stay-agreement", agreement)).text
@@ -128,6 +128,16 @@ def test_what_was_typed_while_a_letter_arrives_is_no_conflict(signed_in) -> None
     a_letter(agreement)
     said = {"state": "refused", "version": agreement.version}
     assert signed_in(Role.BILLING).post(address("stay-agreement", agreement), said).status_code == 302
+
+
+def test_a_letter_that_came_while_the_answer_was_typed_is_still_to_be_read(signed_in) -> None:
+    agreement = waiting()
+    seen, client = a_letter(agreement), signed_in(Role.BILLING)
+    a_letter(agreement, b"\xff\xd8\xff another")
+    said = {"state": "refused", "version": agreement.version, "seen": seen.pk}
+    told = client.post(address("stay-agreement", agreement), said, follow=True).text
+    assert "Un autre courrier est arrivé pendant votre saisie" in told
+    assert agreement.stay.iep in client.get(READ).text
 
 
 def test_a_letter_of_somebody_else_is_erased_and_the_history_says_so(

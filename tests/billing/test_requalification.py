@@ -21,7 +21,9 @@ from admissions.services import stays
 from admissions.services.requalification import requalify
 from billing import services
 from billing.enums import AgreementEnd, EngagementStatus, InvoiceStatus, Payer
+from billing.querysets import last_estimate
 from billing.requalified import sentence_of
+from billing.stay_money import estimate_of
 from debtors.datamatrix import Convention
 from debtors.models import DirectoryEntry
 from teleservices import engine, perimeter
@@ -267,6 +269,17 @@ def test_an_invoice_that_has_left_forbids_it_and_says_what_to_do(present, units)
     assert "rejetée se corrige" in told.value.sentence
     stay.refresh_from_db()
     assert stay.kind == StayKind.FULL
+
+
+def test_what_the_amc_announced_of_another_field_is_shown_no_more(present, units) -> None:
+    stay = present()
+    assert "SIM" in estimate_of(stay).word
+    stay = change(stay, stay.kind, units["SMR"], Requalification.TRANSFER)
+    shown = estimate_of(stay)
+    assert (shown.provisional, last_estimate(stay)) == (True, None)
+    stay = change(stay, stay.kind, units["MCO"])
+    assert "SIM" in estimate_of(stay).word
+    assert stay.calls.filter(operation="SIM", status=CallStatus.SUCCEEDED).count() == 1
 
 
 def test_two_desks_do_not_requalify_over_each_other_and_nothing_is_not_a_change(present, units) -> None:
