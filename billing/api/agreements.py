@@ -120,7 +120,7 @@ class AgreementAnswer(StrictSerializer):
     valid_from = Day(required=False, allow_null=True, help_text="Sinon : la date des soins.")
     valid_until = Day(required=False, allow_null=True, help_text="Dernier jour, compris.")
     ceiling = Amount(required=False, allow_null=True, min_value=Decimal(0), help_text="Euros, pour le séjour.")
-    lines = ClauseBody(many=True, required=False, max_length=len(Covered))
+    lines = ClauseBody(many=True, required=False)
     version = Version()
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
