@@ -69,8 +69,8 @@ def agreement(request: HttpRequest, iep: str) -> HttpResponse:
         "version": version,
         "shown": words.shown(found),
         "agreement": found,
-        "steps": list(found.steps.select_related("by")),
-        "letters": list(found.letters.select_related("by").prefetch_related("pages")),
+        "steps": list(found.steps.select_related("by", "client")),
+        "letters": list(found.letters.select_related("by", "client").prefetch_related("pages")),
         "text": letter.text(found),
         "verb": "" if unread or found.closed_at else "Demander" if waits else "Relancer" if late else "",
     }

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
     """Letters of a payer, attached to their prise en charge."""
 
     dependencies = [
-        ('accounts', '0003_journal'),
+        ('accounts', '0012_downtime_kit_is_controlled'),
         ('admissions', '0014_directory_match'),
         ('billing', '0006_pec_steps'),
         ('debtors', '0008_change_by_merge'),
@@ -107,6 +107,16 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='letterpage',
             constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1), ('number__lte', 20)), name='a_letter_has_twenty_pages_at_most'),
+        ),
+        migrations.AddField(
+            model_name='agreementletter',
+            name='client',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.apiclient'),
+        ),
+        migrations.AddField(
+            model_name='agreementstep',
+            name='client',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.apiclient'),
         ),
         migrations.RunSQL(WHOLE, UNDO),
         journaled("billing_agreementletter", masked=("digest",)),

@@ -7,6 +7,8 @@ from django.core.files.storage import storages
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models import ApiClient
+from admissions.events import Actor
 from admissions.models import Coverage, Stay
 from billing.enums import PAYING, AgreementAct, AgreementEnd, AgreementState, Covered
 from debtors.models import Debtor
@@ -119,6 +121,7 @@ class AgreementStep(models.Model):
     note = models.CharField("note", max_length=200, blank=True)
     at = models.DateTimeField("le")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         verbose_name = "étape d’une prise en charge"
@@ -128,6 +131,11 @@ class AgreementStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.pk}"
+
+    @property
+    def who(self) -> str:
+        """A person, a program, or nobody (empty)."""
+        return Actor(self.by, self.client).name
 
 
 def _storage():  # type: ignore[no-untyped-def]
@@ -142,6 +150,7 @@ class AgreementLetter(models.Model):
     digest = models.CharField("empreinte", max_length=64)
     received_at = models.DateTimeField("jointe le")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         verbose_name = "courrier d’une prise en charge"
@@ -155,6 +164,11 @@ class AgreementLetter(models.Model):
 
     def __str__(self) -> str:
         return f"courrier {self.pk}"
+
+    @property
+    def who(self) -> str:
+        """A person, or a program."""
+        return Actor(self.by, self.client).name
 
 
 class LetterPage(models.Model):

@@ -8,8 +8,8 @@ from functools import partial
 from django.db.models import BigIntegerField
 from django.utils import timezone
 
-from accounts.models import User
 from admissions.enums import OUTSIDE_ROC, CoverageKind, EventKind, Protection, RightsStatus, StayStatus
+from admissions.events import SYSTEM, Actor
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date, coverages_on, latest_rights
 from billing.enums import AgreementAct, AgreementEnd, AgreementState, EngagementStatus
@@ -102,10 +102,16 @@ def terms_of(agreement: Agreement) -> Terms:
     return Terms(clauses, agreement.valid_from, agreement.valid_until, agreement.ceiling)
 
 
-def note(agreement: Agreement, act: AgreementAct, user: User | None = None, *, said: str = "") -> None:
+def note(agreement: Agreement, act: AgreementAct, actor: Actor = SYSTEM, *, said: str = "") -> None:
     """One line of its history, told to the programs that asked."""
     AgreementStep.objects.create(
-        agreement=agreement, act=act, state=agreement.state, at=timezone.now(), by=user, note=said[:200]
+        agreement=agreement,
+        act=act,
+        state=agreement.state,
+        at=timezone.now(),
+        by=actor.user,
+        client=actor.client,
+        note=said[:200],
     )
     also = {"agreement": str(agreement.pk), "state": str(agreement.state)}
     telling.tell(kinds.AGREEMENT_CHANGED, [Fact(agreement.stay, f"agreements/{agreement.pk}", also)])

@@ -45,7 +45,9 @@ def attach(agreement_id: int, pages: Sequence[bytes], actor: Actor) -> Agreement
             if agreement.letters.count() >= MOST:
                 raise Refused(f"{MOST} courriers sont déjà joints.", todo="Retirez ceux qui ne servent plus.")
             now = timezone.now()
-            letter = AgreementLetter.objects.create(agreement=agreement, digest=digest, received_at=now, by=actor.user)
+            letter = AgreementLetter.objects.create(
+                agreement=agreement, digest=digest, received_at=now, by=actor.user, client=actor.client
+            )
             for number, page in enumerate(pages, 1):
                 row = LetterPage(letter=letter, number=number)
                 row.image.save(f"pec/{letter.pk}-{number}{SUFFIX}", ContentFile(page), save=False)
@@ -53,7 +55,7 @@ def attach(agreement_id: int, pages: Sequence[bytes], actor: Actor) -> Agreement
             LetterPage.objects.bulk_create(written)
             agreement.unread_since = agreement.unread_since or now
             agreement.save(update_fields=["unread_since"])
-            note(agreement, AgreementAct.ATTACHED, actor.user, said=_counted(len(pages)))
+            note(agreement, AgreementAct.ATTACHED, actor, said=_counted(len(pages)))
     except BaseException as problem:
         # What is undone in the database leaves no file behind.
         _delete(written)
@@ -81,7 +83,7 @@ def detach(letter_id: int, actor: Actor) -> Agreement:
         if agreement.unread_since is not None:
             agreement.unread_since = left.order_by("received_at").values_list("received_at", flat=True).first()
         agreement.save(update_fields=["unread_since"])
-        note(agreement, AgreementAct.DETACHED, actor.user, said=_counted(count))
+        note(agreement, AgreementAct.DETACHED, actor, said=_counted(count))
     return agreement
 
 
@@ -91,7 +93,7 @@ def read(agreement_id: int, actor: Actor) -> Agreement:
         if agreement.unread_since is not None:
             agreement.unread_since = None
             agreement.save(update_fields=["unread_since"])
-            note(agreement, AgreementAct.READ, actor.user, said="Rien à saisir")
+            note(agreement, AgreementAct.READ, actor, said="Rien à saisir")
     return agreement
 
 

@@ -79,7 +79,7 @@ def ask(agreement_id: int, actor: Actor) -> Agreement:
         agreement.state, agreement.requested_at = AgreementState.REQUESTED, now
         agreement.remind_at, agreement.reminders = now + reminded_at(stay), 0
         _save(agreement)
-        note(agreement, AgreementAct.REQUESTED, actor.user)
+        note(agreement, AgreementAct.REQUESTED, actor)
     return agreement
 
 
@@ -99,7 +99,7 @@ def remind(agreement_id: int, actor: Actor) -> Agreement:
         agreement.reminders += 1
         agreement.remind_at = now + reminded_at(stay)
         _save(agreement)
-        note(agreement, AgreementAct.REMINDED, actor.user, said=f"Relance n° {agreement.reminders}")
+        note(agreement, AgreementAct.REMINDED, actor, said=f"Relance n° {agreement.reminders}")
     return agreement
 
 
@@ -150,7 +150,7 @@ def answer(
                 for clause in reply.clauses
             )
         until = f" jusqu’au {reply.valid_until:%d/%m/%Y}" if pays and reply.valid_until else ""
-        note(agreement, AgreementAct.ANSWERED, actor.user, said=f"{_WORDS[reply.state]}{until}")
+        note(agreement, AgreementAct.ANSWERED, actor, said=f"{_WORDS[reply.state]}{until}")
         _go_on(stay)
     return agreement
 

@@ -22,12 +22,12 @@ _ICONS = {
 
 def entries(stay: Stay) -> list[Entry]:
     """Each step of each prise en charge of the stay."""
-    steps = AgreementStep.objects.filter(agreement__stay=stay).select_related("agreement__debtor", "by")
+    steps = AgreementStep.objects.filter(agreement__stay=stay).select_related("agreement__debtor", "by", "client")
     return [_entry(step) for step in steps]
 
 
 def _entry(step: AgreementStep) -> Entry:
-    by = f"Par {step.by.short_name}" if step.by else "Sans personne"
+    by = f"Par {step.who}" if step.who else "Sans personne"
     said = f"{step.note}. {by}." if step.note else f"{by}."
     return Entry(
         step.at,

@@ -147,7 +147,9 @@ def test_a_letter_is_joined_once_and_waits_for_a_person(program, agreement, sign
         answer = program.client.post(address, {"file": SimpleUploadedFile("accord.pdf", page.read())})
         assert answer.status_code == status
     assert answer.json()["unread_since"] and answer.json()["state"] == "to_ask"
-    assert agreement.letters.get().pages.count() == 1
+    letter = agreement.letters.get()
+    assert letter.pages.count() == 1 and letter.who == ApiClient.objects.get().name
+    assert agreement.steps.get(act="attached").who == ApiClient.objects.get().name
     assert agreement.stay.iep in signed_in(Role.BILLING).get("/listes/pec-reponses-a-saisir/").text
 
 
