@@ -150,7 +150,7 @@ class AgreementViewSet(HospitalViewSet):
         "remind": Scope.INVOICES_WRITE,
         "answer": Scope.INVOICES_WRITE,
     }
-    conflicting = ("answer",)
+    conflicting: tuple[str, ...] = ("answer",)
     serializer_class = AgreementDetail
     filterset_class = AgreementFilter
     queryset = Agreement.objects.none()
