@@ -68,7 +68,7 @@ class AssociationBody(serializers.ModelSerializer[DatamatrixAssociation]):
 class Decision(StrictSerializer):
     status = Choice(
         _DECISIONS,
-        help_text="`validated`, `rejected` ou `deleted` : la table l’oublie, sans rien retenir contre ce débiteur.",
+        help_text="`validated`, `rejected`, ou `deleted` qui l’oublie sans rien retenir contre ce débiteur.",
     )
     debtor = serializers.CharField(
         max_length=20, required=False, help_text="Pour modifier : code de la complémentaire qui paie vraiment."

@@ -124,7 +124,7 @@ def associate(context: CardContext, debtor: Debtor, user: User, *, since: date) 
 def _kind(status: AssociationStatus, *, changed: bool) -> DecisionKind:
     if status == AssociationStatus.VALIDATED:
         return DecisionKind.CHANGE if changed else DecisionKind.VALIDATE
-    return DecisionKind.REJECT if status == AssociationStatus.REJECTED else DecisionKind.DELETE
+    return next(kind for kind, after in STATUS_AFTER.items() if after == status)
 
 
 def _take(
@@ -142,7 +142,7 @@ def _take(
     if debtor is not None:
         _put(association, debtor, at)
     association.status = STATUS_AFTER[kind]
-    association.decided_by, association.decided_at = user, at
+    association.decided_by, association.decided_at = (None, None) if kind == DecisionKind.DOUBT else (user, at)
     association.version += 1
     _save(association)
     AssociationDecision.objects.create(

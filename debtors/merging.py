@@ -39,7 +39,8 @@ class MergeRefused(Exception):
 class Mover:
     """Rows of a floor above that have a column `debtor`. `movable`, `staying`: those of a debtor (key) that follow it, or not.
 
-    `label`, `stays`: what a person calls them, « couverture,couvertures »; no label where none moves. `but`: leaves out what the other debtor (key) has.
+    `label`, `stays`: what a person calls them, « couverture,couvertures »; no label where none moves.
+    `but`: leaves out what the other debtor (key) has.
     """
 
     name: str

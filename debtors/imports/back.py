@@ -89,8 +89,8 @@ def take_votes_back(row: FileImport, told: Callable[[int], None]) -> None:
                 if one is not None and one.pk in untouched and one.debtor_id == vote.debtor_id:
                     vote.fate = VoteFate.BACK if one.last_used_at is None else VoteFate.DOUBTED
                     taken[vote.fate].append(one)
-            decisions.decide_in_bulk(taken[VoteFate.BACK], DecisionKind.DELETE, row.taken_by, row.gesture)
-            decisions.decide_in_bulk(taken[VoteFate.DOUBTED], DecisionKind.DOUBT, row.taken_by, row.gesture)
+            decisions.decide_in_bulk(taken[VoteFate.BACK], DecisionKind.DELETE, row.gesture_by, row.gesture)
+            decisions.decide_in_bulk(taken[VoteFate.DOUBTED], DecisionKind.DOUBT, row.gesture_by, row.gesture)
             ImportVote.objects.bulk_update(votes, ["fate"])
         done += len(votes)
         told(done)
@@ -103,7 +103,7 @@ def give_votes_back(row: FileImport, told: Callable[[int], None]) -> None:
     done, below = 0, None
     while True:
         with transaction.atomic():
-            outcomes, below = decisions.undo_some(row.gesture, row.taken_by, below, _AT_ONCE)
+            outcomes, below = decisions.undo_some(row.gesture, row.gesture_by, below, _AT_ONCE)
         if below is None:
             break
         done += len(outcomes)

@@ -124,7 +124,7 @@ def take_back(import_id: int, user: User | None) -> None:
         row = FileImport.objects.select_for_update().get(pk=import_id)
         if row.state != ImportState.DONE:
             raise ImportRefused(f"Cet import est {row.get_state_display()} : rien n’a changé.")
-        row.gesture, row.taken_by = uuid4(), user
+        row.gesture, row.gesture_by = uuid4(), user
         _begin(row, ImportState.TAKING_BACK)
 
 
@@ -136,7 +136,7 @@ def give_back(import_id: int, user: User | None) -> None:
             raise ImportRefused(f"Cet import est {row.get_state_display()} : rien n’a changé.")
         if FileImport.objects.filter(kind=row.kind, digest=row.digest).exclude(state__in=LET_GO).exists():
             raise ImportRefused("Ce fichier a été donné de nouveau depuis : reprenez ou abandonnez l’autre d’abord.")
-        row.taken_by = user
+        row.gesture_by = user
         _begin(row, ImportState.GIVING)
 
 
@@ -147,16 +147,18 @@ def restart(import_id: int) -> None:
         if row.state != ImportState.STOPPED:
             raise ImportRefused(f"Cet import est {row.get_state_display()} : rien n’a changé.")
         state, row.resumes = ImportState(row.resumes), ""
-        row.problem = row.cause = ""
-        row.save(update_fields=["resumes", "problem", "cause"])
         _begin(row, state)
     tell_of_stopped()
 
 
 def _begin(row: FileImport, state: ImportState) -> None:
     """Something new for a worker. Needs the row's lock."""
-    row.state, row.tries, row.not_before, row.ended_at = state, 0, None, None
-    row.save(update_fields=["state", "resumes", "tries", "not_before", "ended_at", "gesture", "taken_by"])
+    row.state, row.tries, row.not_before, row.ended_at, row.problem, row.cause = state, 0, None, None, "", ""
+    row.save(
+        update_fields=[
+            *("state", "resumes", "tries", "not_before", "ended_at", "problem", "cause", "gesture", "gesture_by"),
+        ]
+    )
     _wake(row.pk)
 
 
@@ -207,7 +209,10 @@ def sweep() -> None:
     for pk in list(waiting.filter(tries__gte=MOST_TRIES).values_list("pk", flat=True)):
         # Killed at its last try.
         _stop(pk)
-    due = Q(not_before__lte=now) | Q(not_before__isnull=True, created_at__lt=now - _LEASE)
+    # Just given, whoever was woken is on the way.
+    due = Q(not_before__lte=now) | (
+        Q(not_before__isnull=True) & (Q(created_at__lt=now - _LEASE) | Q(working_until__isnull=False))
+    )
     for pk in list(waiting.filter(due).order_by("created_at").values_list("pk", flat=True)[:5]):
         run(pk)
 
@@ -221,7 +226,7 @@ def _claim(import_id: int) -> FileImport | None:
     wait = Case(*(When(tries=tries, then=Value(now + wait)) for tries, wait in enumerate(_WAITS)), default=Value(now))
     if not mine.update(working_until=now + _LEASE, tries=F("tries") + 1, not_before=wait):
         return None
-    return FileImport.objects.select_related("created_by", "taken_by").get(pk=import_id)
+    return FileImport.objects.select_related("created_by", "gesture_by").get(pk=import_id)
 
 
 def _stop(import_id: int) -> None:
@@ -245,8 +250,9 @@ def tell_of_stopped() -> None:
 
 def _cause(problem: BaseException) -> str:
     """The type of an error, what PostgreSQL calls it, and where it was met in our code. Nothing of what it says."""
-    ours = [frame for frame in traceback.extract_tb(problem.__traceback__) if "site-packages" not in frame.filename]
-    where = f"{PurePath(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    frames = traceback.extract_tb(problem.__traceback__)
+    here = [frame for frame in frames if PurePath(frame.filename).parent == PurePath(__file__).parent]
+    where = f"{PurePath(here[-1].filename).name}:{here[-1].lineno}" if here else ""
     code = getattr(problem.__cause__, "sqlstate", None) or ""
     return " ".join(part for part in (type(problem).__name__, code, where) if part)[:200]
 

@@ -55,7 +55,7 @@ class FileImport(models.Model):
     ended_at = models.DateTimeField("terminé le", null=True)
     #: Of the decisions that took it back, which may be undone together.
     gesture = models.UUIDField("geste", null=True)
-    taken_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    gesture_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         verbose_name = "import"
