@@ -132,7 +132,7 @@ def unused_records() -> QuerySet[Debtor]:
         if model is DebtorPair:
             # Proposed by night: it goes with the record.
             rows = rows.exclude(state=PairState.PROPOSED)
-        hanging |= Exists(rows.order_by())
+        hanging |= Q(Exists(rows.order_by()))
     return Debtor.objects.filter(~hanging, version=0, locked=[])
 
 
@@ -143,7 +143,7 @@ def take_records_back(row: FileImport, told: Callable[[int], None]) -> None:
     due = row.records.filter(fate__in=[RecordFate.CREATED, RecordFate.UPDATED]).order_by("pk")
     while found := list(due[:_AT_ONCE]):
         with transaction.atomic():
-            made = [record.debtor_id for record in found if record.fate == RecordFate.CREATED]
+            made = [record.debtor_id for record in found if record.debtor_id and record.fate == RecordFate.CREATED]
             # Locked: whoever would hang something on one of them waits until it is known whether it goes.
             list(Debtor.objects.filter(pk__in=made).order_by("pk").select_for_update().values_list("pk", flat=True))
             unused = set(unused_records().filter(pk__in=made).values_list("pk", flat=True))

@@ -89,6 +89,7 @@ def test_what_fails_is_tried_later_each_time_then_stopped_and_told(loire, caplog
     administrator = signed_in(Role.ADMINISTRATOR)
     listed = administrator.get("/listes/imports-arretes/").text
     assert row.name in listed and "FileNotFoundError" in listed and "Relancer" not in listed
+    assert f"/debiteurs/imports/{row.pk}/" not in listed, "its page is a référent's"
 
 
 def test_a_stopped_reading_is_started_again_by_hand_where_it_was(loire, signed_in) -> None:
