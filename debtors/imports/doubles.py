@@ -51,6 +51,8 @@ def choose(
         )
     if choice == Doubles.UPDATE and near in [one[0] for one in record.nears]:
         record.near_id = near
+    elif choice == AS_FILE and record.nears:
+        record.near_id = record.nears[0][0]
     record.choice, record.chosen_by, record.chosen_at = choice, user, timezone.now()
     record.version += 1
     record.save(update_fields=["choice", "near", "chosen_by", "chosen_at", "version"])
