@@ -137,25 +137,30 @@ def test_records_that_nothing_uses_go_and_the_others_are_put_back_where_they_sti
     for code, town in (("K1", "Brest"), ("K2", "Lille"), ("K3", "Nantes")):
         DebtorFactory(code=code, name=f"Solivie {code}", amc_number="0099000104", town=town, multiple_centres=True)
     lines = [f"K{n};Solivie K{n};99000104;Uniprev;Bourg" for n in (1, 2, 3)]
-    lines += [f"N{n};Nouvelle {n} unique{n};{n};;Ville{n}" for n in (1, 2, 3)]
+    lines += [f"N{n};Nouvelle {n} unique{n};{n};;Ville{n}" for n in (1, 2, 3, 4)]
     row = applied(ImportKind.DEBTORS, HEADER, *lines)
     used, unused, written = (Debtor.objects.get(code=f"N{n}") for n in (1, 2, 3))
+    # Another file names the fourth, and waits for its decision.
+    waiting = runs.give(ImportKind.HISTORY, "cartes.csv", b"amc;convention;code\n9;RO;N4", None)
+    runs.run(waiting.pk)
     scene.a_coverage(scene.a_stay(), debtor=used)
     DebtorPair.objects.create(
         first=used, second=unused, score=90, reasons=[], state=PairState.PROPOSED, found_at=timezone.now()
     )
     upkeep.edit(written.pk, {"town": "Rennes"}, None, version=0)
     upkeep.edit(Debtor.objects.get(code="K2").pk, {"town": "Quimper"}, None, version=1)
-    assert [count for _, count in back.foreseen(row)] == [1, 3, 2]
+    assert [count for _, count in back.foreseen(row)] == [1, 3, 3]
     taken_back(row)
     held = dict(Debtor.objects.filter(code__startswith="K").values_list("code", "town"))
     assert held == {"K1": "Brest", "K2": "Quimper", "K3": "Nantes"}
     assert not Debtor.objects.filter(code__startswith="K", operator__isnull=False).exists()
-    assert set(Debtor.objects.filter(code__startswith="N").values_list("code", flat=True)) == {"N1", "N3"}
+    assert set(Debtor.objects.filter(code__startswith="N").values_list("code", flat=True)) == {"N1", "N3", "N4"}
+    assert waiting.votes.count() == 1
     told = Debtor.objects.get(code="K1").changes.filter(field="town").first()
     assert (told.before, told.after, told.source) == ("Bourg", "Brest", "import")
     assert {record.values["code"]: record.fate for record in row.records.all()} == {
         "K1": "restored", "K2": "restored", "K3": "restored", "N1": "kept", "N2": "removed", "N3": "kept",
+        "N4": "kept",
     }  # fmt: skip
     with pytest.raises(runs.ImportRefused):
         runs.give_back(row.pk, None)
