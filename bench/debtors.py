@@ -1,5 +1,5 @@
-"""From a card to its debtor, a debtor looked for as it is typed, the palmarès: with the tables of a large hospital, and a
-hundredth of them."""
+"""From a card to its debtor, a debtor looked for as it is typed, the palmarès, a file of history read and applied: with the
+tables of a large hospital, and a hundredth of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from admissions.enums import StayKind
 from admissions.events import SYSTEM
 from admissions.models import Stay
 from admissions.services import coverage, stays
-from bench import people
+from bench import imports, people
 from bench.ground import gather_statistics
 from bench.measure import Row, Sample, in_turns, within
 from debtors.datamatrix import CardFields, Convention, encode, parse
@@ -80,7 +80,8 @@ def rows(rounds: int, size: float = 1.0) -> list[Row]:
     many = _measured(rounds, client, unit, whole)
     goals = (("scan → débiteur choisi, sans réseau", SCAN_MS), ("débiteur cherché à la frappe", SEARCH_MS),
              ("palmarès d’un mois", PALMARES_MS))  # fmt: skip
-    return [_grown(name, after, before, most) for (name, most), after, before in zip(goals, many, few, strict=True)]
+    measured = [_grown(name, after, before, most) for (name, most), after, before in zip(goals, many, few, strict=True)]
+    return [*measured, imports.row(size)]
 
 
 class _Tables:

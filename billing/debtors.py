@@ -20,8 +20,8 @@ from debtors.enums import DebtorKind
 from debtors.merging import HOLDERS, MOVED, MOVERS, Mover
 from debtors.models import DatamatrixAssociation, Debtor
 from teleservices import planning
-from teleservices.enums import CallStatus
-from teleservices.models import TeleserviceCall
+from teleservices.enums import ANOMALY_OVER, CallStatus
+from teleservices.models import Anomaly, ConnectionTest, PerimeterAmc, TeleserviceCall
 
 #: A record that served nobody for so long is shown to a référent.
 IDLE_AFTER_MONTHS: Final = 12
@@ -55,6 +55,29 @@ def _agreements(debtor_id: int) -> QuerySet[Agreement]:
     return Agreement.objects.filter(debtor=debtor_id, closed_at__isnull=True).exclude(
         Exists(_GONE_OUT.filter(agreement=OuterRef("pk")))
     )
+
+
+def _anomalies(debtor_id: int) -> QuerySet[Anomaly]:
+    """One that is over tells what was reported then, and of whom."""
+    return Anomaly.objects.filter(debtor=debtor_id).exclude(state__in=ANOMALY_OVER)
+
+
+def _new_anomalies(anomalies: QuerySet[Anomaly], target_id: int) -> QuerySet[Anomaly]:
+    """But where the other has one open of the same cause: its dossiers, which moved, are there."""
+    there = _anomalies(target_id).filter(**{name: OuterRef(name) for name in ("establishment", "code", "operation")})
+    return anomalies.exclude(Exists(there))
+
+
+def _tests(debtor_id: int) -> QuerySet[ConnectionTest]:
+    return ConnectionTest.objects.filter(debtor=debtor_id)
+
+
+def _circles(debtor_id: int) -> QuerySet[PerimeterAmc]:
+    return PerimeterAmc.objects.filter(debtor=debtor_id)
+
+
+def _new_circles(circles: QuerySet[PerimeterAmc], target_id: int) -> QuerySet[PerimeterAmc]:
+    return circles.exclude(establishment__in=_circles(target_id).values("establishment"))
 
 
 def _invoices(debtor_id: int) -> QuerySet[Invoice]:
@@ -101,6 +124,14 @@ def register() -> None:
             stays="couverture d’un séjour déjà facturé,couvertures de séjours déjà facturés", staying=_coverages_kept,
         ),
         Mover("calls", "appel,appels", _calls),
+        # After the calls, whose refusals they count.
+        Mover("anomalies", "anomalie ouverte,anomalies ouvertes", _anomalies, but=_new_anomalies),
+        Mover("circles", "place dans le périmètre,places dans le périmètre", _circles, but=_new_circles),
+        # A test is the record of an exchange, printed for whoever certifies: it names whom it was made with.
+        Mover(
+            "tests", "", lambda _debtor: ConnectionTest.objects.none(),
+            stays="test d’accrochage,tests d’accrochage", staying=_tests,
+        ),
         Mover("engagements", "engagement,engagements", _engagements, but=_new_numbers),
         Mover("agreements", "prise en charge ouverte,prises en charge ouvertes", _agreements),
         Mover(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import django_filters
 from django.db.models import QuerySet
@@ -23,7 +23,8 @@ from gap.api.fields import Choice, StrictSerializer, Version
 from gap.api.problems import Problem, translates
 
 TAGS = ["Débiteurs"]
-_DECISIONS = [(status.value, status.label) for status in (AssociationStatus.VALIDATED, AssociationStatus.REJECTED)]
+_DECIDED: Final = (AssociationStatus.VALIDATED, AssociationStatus.REJECTED, AssociationStatus.DELETED)
+_DECISIONS: Final = [(status.value, status.label) for status in _DECIDED]
 
 
 @translates(AssociationConflict)
@@ -65,15 +66,18 @@ class AssociationBody(serializers.ModelSerializer[DatamatrixAssociation]):
 
 
 class Decision(StrictSerializer):
-    status = Choice(_DECISIONS, help_text="`validated` ou `rejected`.")
+    status = Choice(
+        _DECISIONS,
+        help_text="`validated`, `rejected`, ou `deleted` qui l’oublie sans rien retenir contre ce débiteur.",
+    )
     debtor = serializers.CharField(
         max_length=20, required=False, help_text="Pour modifier : code de la complémentaire qui paie vraiment."
     )
     version = Version()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["status"] == AssociationStatus.REJECTED and "debtor" in attrs:
-            raise ValidationError({"debtor": ["Une association rejetée ne change pas de débiteur."]})
+        if attrs["status"] != AssociationStatus.VALIDATED and "debtor" in attrs:
+            raise ValidationError({"debtor": ["Une association rejetée ou supprimée ne change pas de débiteur."]})
         return attrs
 
 
@@ -146,7 +150,7 @@ class AssociationViewSet(ClientViewSet):
 
     @extend_schema(
         tags=TAGS,
-        summary="Valider, modifier ou rejeter une association",
+        summary="Valider, modifier, rejeter ou supprimer une association",
         request=Decision,
         responses={200: AssociationBody},
         examples=[
@@ -154,6 +158,7 @@ class AssociationViewSet(ClientViewSet):
             OpenApiExample(
                 "Modifier", value={"status": "validated", "debtor": "AMC00002", "version": 0}, request_only=True
             ),
+            OpenApiExample("Supprimer", value={"status": "deleted", "version": 0}, request_only=True),
         ],
     )
     def decide(self, request: Request, pk: int) -> Response:

@@ -5,7 +5,7 @@ A decision is a row that keeps what there was before. Whoever decides second is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -27,6 +27,7 @@ STATUS_AFTER: Final = {
     DecisionKind.CHANGE: AssociationStatus.VALIDATED,
     DecisionKind.REJECT: AssociationStatus.REJECTED,
     DecisionKind.DELETE: AssociationStatus.DELETED,
+    DecisionKind.DOUBT: AssociationStatus.TO_VERIFY,
 }
 _STANDS: Final = (
     "Une autre association est déjà en vigueur pour ce contexte. "
@@ -123,7 +124,7 @@ def associate(context: CardContext, debtor: Debtor, user: User, *, since: date) 
 def _kind(status: AssociationStatus, *, changed: bool) -> DecisionKind:
     if status == AssociationStatus.VALIDATED:
         return DecisionKind.CHANGE if changed else DecisionKind.VALIDATE
-    return DecisionKind.REJECT if status == AssociationStatus.REJECTED else DecisionKind.DELETE
+    return next(kind for kind, after in STATUS_AFTER.items() if after == status)
 
 
 def _take(
@@ -141,7 +142,7 @@ def _take(
     if debtor is not None:
         _put(association, debtor, at)
     association.status = STATUS_AFTER[kind]
-    association.decided_by, association.decided_at = user, at
+    association.decided_by, association.decided_at = (None, None) if kind == DecisionKind.DOUBT else (user, at)
     association.version += 1
     _save(association)
     AssociationDecision.objects.create(
@@ -210,6 +211,39 @@ def decide_many(ids: Iterable[int], kind: DecisionKind, user: User) -> list[Outc
     return outcomes
 
 
+def decide_in_bulk(
+    associations: Sequence[DatamatrixAssociation], kind: DecisionKind, user: User | None, batch: UUID
+) -> None:
+    """The same decision on associations whose lock the caller has, in two statements; the debtor stays.
+
+    `kind`: DELETE or DOUBT, which no constraint of the table refuses.
+    """
+    at = timezone.now()
+    waits = kind == DecisionKind.DOUBT
+    DatamatrixAssociation.objects.filter(pk__in=[one.pk for one in associations]).update(
+        status=STATUS_AFTER[kind],
+        decided_by=None if waits else user,
+        decided_at=None if waits else at,
+        version=F("version") + 1,
+    )
+    AssociationDecision.objects.bulk_create(
+        [
+            AssociationDecision(
+                association=one,
+                kind=kind,
+                status_before=one.status,
+                debtor_before_id=one.debtor_id,
+                debtor_id=one.debtor_id,
+                batch=batch,
+                version=one.version + 1,
+                decided_at=at,
+                decided_by=user,
+            )
+            for one in associations
+        ]
+    )
+
+
 # ---- taken back ----
 
 
@@ -222,8 +256,21 @@ def last_of(user: User) -> AssociationDecision | None:
 def undo(batch: UUID, user: User | None) -> list[Outcome]:
     """Give back what there was before the decisions of a gesture, the last first; each by itself, if nothing changed since."""
     taken = AssociationDecision.objects.filter(batch=batch, undone_at__isnull=True).order_by("-pk")
+    return _undo_each(list(taken.values_list("pk", flat=True)), user)
+
+
+def undo_some(batch: UUID, user: User | None, below: int | None, count: int) -> tuple[list[Outcome], int | None]:
+    """As `undo`, `count` decisions at most: of those before a key (`below`), when given. Returns where to go on, or None."""
+    taken = AssociationDecision.objects.filter(batch=batch, undone_at__isnull=True).order_by("-pk")
+    if below is not None:
+        taken = taken.filter(pk__lt=below)
+    keys = list(taken.values_list("pk", flat=True)[:count])
+    return _undo_each(keys, user), keys[-1] if keys else None
+
+
+def _undo_each(keys: list[int], user: User | None) -> list[Outcome]:
     outcomes = []
-    for pk in list(taken.values_list("pk", flat=True)):
+    for pk in keys:
         try:
             outcomes.append((_undo(pk, user), True, ""))
         except AssociationConflict as conflict:

@@ -32,7 +32,9 @@ SHOWN_FROM: Final = 60
 RARE: Final = 40
 
 
-class _Record(NamedTuple):
+class Likeness(NamedTuple):
+    """What of a record is compared with another."""
+
     pk: int
     name: str
     number: str
@@ -71,33 +73,39 @@ def look() -> int:
     return DebtorPair.objects.filter(state=PairState.PROPOSED).count()
 
 
-def _records() -> list[_Record]:
+def _records() -> list[Likeness]:
     rows = Debtor.objects.filter(kind=DebtorKind.AMC, merged_into__isnull=True, active=True)
     fields = ("pk", "name", "amc_number", "address", "postcode", "dre_address", "multiple_centres")
     return [
-        _Record(
-            pk=pk,
-            name=key(name),
-            # Management centres of one AMC have its number, and are not one payer.
-            number="" if multiple else number,
-            address=f"{postcode} {_plain(address)}" if postcode and address.strip() else "",
-            dre=dre.strip().casefold(),
-        )
+        likeness(pk, name, number, address, postcode, dre, multiple=multiple)
         for pk, name, number, address, postcode, dre, multiple in rows.values_list(*fields).order_by("pk")
     ]
+
+
+def likeness(
+    pk: int, name: str, number: str, address: str, postcode: str, dre: str, *, multiple: bool = False
+) -> Likeness:
+    return Likeness(
+        pk=pk,
+        name=key(name),
+        # Management centres of one AMC have its number, and are not one payer.
+        number="" if multiple else number,
+        address=f"{postcode} {_plain(address)}" if postcode and address.strip() else "",
+        dre=dre.strip().casefold(),
+    )
 
 
 def _plain(address: str) -> str:
     return " ".join(unaccented(address).upper().replace(",", " ").split())
 
 
-def _scored(records: list[_Record]) -> Iterator[tuple[tuple[int, int], tuple[int, list[str]]]]:
+def _scored(records: list[Likeness]) -> Iterator[tuple[tuple[int, int], tuple[int, list[str]]]]:
     by_pk = {record.pk: record for record in records}
     for first, second in sorted(_candidates(records)):
-        yield (first, second), _score(by_pk[first], by_pk[second])
+        yield (first, second), score(by_pk[first], by_pk[second])
 
 
-def _candidates(records: list[_Record]) -> set[tuple[int, int]]:
+def _candidates(records: list[Likeness]) -> set[tuple[int, int]]:
     sharing: dict[tuple[str, str], list[int]] = defaultdict(list)
     for record in records:
         for what, value in (("number", record.number), ("address", record.address), ("name", record.name)):
@@ -108,19 +116,21 @@ def _candidates(records: list[_Record]) -> set[tuple[int, int]]:
     return {pair for pks in sharing.values() if 1 < len(pks) <= RARE for pair in combinations(pks, 2)}
 
 
-def _score(one: _Record, other: _Record) -> tuple[int, list[str]]:
-    score, reasons = 0, []
+def score(one: Likeness, other: Likeness) -> tuple[int, list[str]]:
+    """How much two records look alike, out of a hundred, and why."""
+    points = 0
+    reasons: list[str] = []
     if one.number and one.number == other.number:
-        score += SAME_NUMBER
+        points += SAME_NUMBER
         reasons.append("même n° AMC")
     nearness = near_keys(one.name, other.name)
     if nearness >= NEAR:
-        score += round(SAME_NAME * nearness)
+        points += round(SAME_NAME * nearness)
         reasons.append("même nom" if nearness == 1 else "noms proches")
     if one.address and one.address == other.address:
-        score += SAME_ADDRESS
+        points += SAME_ADDRESS
         reasons.append("même adresse")
     if one.dre and one.dre == other.dre:
-        score += SAME_DRE
+        points += SAME_DRE
         reasons.append("mêmes DRE")
-    return min(score, 100), reasons
+    return min(points, 100), reasons

@@ -28,6 +28,8 @@ class DecisionKind(models.TextChoices):
     CHANGE = "change", "modifiée"
     REJECT = "reject", "rejetée"
     DELETE = "delete", "supprimée"
+    #: What said so was taken back, and stays hang on it: a référent looks.
+    DOUBT = "doubt", "mise à vérifier"
 
 
 class MatchLevel(models.TextChoices):
@@ -72,14 +74,25 @@ class ImportKind(models.TextChoices):
 
 
 class ImportState(models.TextChoices):
-    """A file is read, then a person decides, then it is applied."""
+    """A file is read, then a person decides, then it is applied; what it brought may be taken back, and given again."""
 
     WAITING = "waiting", "à lire"
     READY = "ready", "à décider"
     APPLYING = "applying", "en cours d’application"
     DONE = "done", "appliqué"
+    TAKING_BACK = "taking", "en cours de reprise"
+    TAKEN_BACK = "taken", "repris"
+    GIVING = "giving", "en cours de restitution"
     DROPPED = "dropped", "abandonné"
     FAILED = "failed", "illisible"
+    #: A fault of ours, met at each of its tries: what it has is kept, and a person starts it again.
+    STOPPED = "stopped", "arrêté"
+
+
+#: What a worker has to do of a file.
+TO_DO = (ImportState.WAITING, ImportState.APPLYING, ImportState.TAKING_BACK, ImportState.GIVING)
+#: The same file may be given again.
+LET_GO = (ImportState.FAILED, ImportState.DROPPED, ImportState.TAKEN_BACK)
 
 
 class VoteFate(models.TextChoices):
@@ -91,6 +104,10 @@ class VoteFate(models.TextChoices):
     STANDS = "stands", "la table dit autre chose"
     REJECTED = "rejected", "rejetée par un référent"
     CREATED = "created", "créée"
+    #: What became of one that was created, once the import is taken back.
+    BACK = "back", "supprimée"
+    DOUBTED = "doubted", "à vérifier"
+    KEPT = "kept", "gardée"
 
 
 class RecordFate(models.TextChoices):
@@ -102,6 +119,10 @@ class RecordFate(models.TextChoices):
     SAME = "same", "identique"
     CREATED = "created", "créée"
     UPDATED = "updated", "mise à jour"
+    #: What became of it once the import is taken back.
+    REMOVED = "removed", "retirée"
+    RESTORED = "restored", "remise comme avant"
+    KEPT = "kept", "gardée"
 
 
 class Doubles(models.TextChoices):

@@ -39,7 +39,8 @@ class MergeRefused(Exception):
 class Mover:
     """Rows of a floor above that have a column `debtor`. `movable`, `staying`: those of a debtor (key) that follow it, or not.
 
-    `label`, `stays`: what a person calls them, « couverture,couvertures ». `but`: leaves out what the other debtor (key) has.
+    `label`, `stays`: what a person calls them, « couverture,couvertures »; no label where none moves.
+    `but`: leaves out what the other debtor (key) has.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Preview:
 def preview(source: Debtor) -> Preview:
     """What putting this record with another would move, and what stays with it."""
     moves = [Count("association,associations", _learnt(source.pk).count())]
-    moves += [Count(mover.label, mover.movable(source.pk).count()) for mover in MOVERS]
+    moves += [Count(mover.label, mover.movable(source.pk).count()) for mover in MOVERS if mover.label]
     stays = [Count(mover.stays, mover.staying(source.pk).count()) for mover in MOVERS if mover.staying]
     return Preview(moves, stays)
 

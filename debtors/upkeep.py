@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from debtors.enums import ChangeSource, ChangeState
-from debtors.models import KEPT_UP, WRITTEN, Debtor, DebtorChange, text_of
+from debtors.models import KEPT_UP, WRITTEN, Debtor, DebtorChange, Operator, text_of
 
 
 class UpkeepConflict(Exception):
@@ -99,6 +99,26 @@ def decide(change_id: int, user: User | None, *, accepted: bool) -> DebtorChange
     if accepted:
         Debtor.objects.filter(pk=change.debtor_id).update(**{change.field: change.after}, version=F("version") + 1)
     return change
+
+
+@transaction.atomic
+def put_back(debtor_id: int, wrote: Mapping[str, str], before: Mapping[str, str], at: datetime) -> list[str]:
+    """Give a record what it held before an import: the fields that still hold what it `wrote`, and that no person has since.
+
+    Each is a difference of its own. Returns these fields.
+    """
+    debtor = Debtor.objects.select_for_update().get(pk=debtor_id)
+    back = {
+        name: text
+        for name, text in before.items()
+        if name not in debtor.locked and text_of(debtor, name) == wrote.get(name)
+    }
+    values: dict[str, Any] = dict(back)
+    if "operator" in back:
+        values["operator"] = Operator.objects.filter(name=back["operator"]).first()
+    _write(debtor, values, at, ChangeSource.IMPORT)
+    debtor.save(update_fields=[*back, *(["version"] if back else [])])
+    return list(back)
 
 
 def complete(debtor: Debtor, said: Mapping[str, str], user: User | None) -> None:

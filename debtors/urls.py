@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from debtors import views, views_associations, views_imports, views_merges, views_records
+from debtors import views, views_associations, views_doubles, views_imports, views_merges, views_records
 
 app_name = "debtors"
 urlpatterns = [
@@ -18,6 +18,10 @@ urlpatterns = [
     path("imports/<int:pk>/", views_imports.one, name="import"),
     path("imports/<int:pk>/appliquer/", views_imports.apply, name="apply-import"),
     path("imports/<int:pk>/abandonner/", views_imports.drop, name="drop-import"),
+    path("imports/<int:pk>/relancer/", views_imports.restart, name="restart-import"),
+    path("imports/<int:pk>/reprendre/", views_imports.take_back, name="take-back-import"),
+    path("imports/<int:pk>/rendre/", views_imports.give_back, name="give-back-import"),
+    path("imports/<int:pk>/doublons/", views_doubles.doubles, name="import-doubles"),
     path("imports/<int:pk>/refus.csv", views_imports.refusals, name="import-refusals"),
     path("choix/", views.choices, name="choices"),
     path("associations/", views_associations.associations, name="associations"),

@@ -18,7 +18,8 @@ from debtors.decisions import AssociationConflict, decide_association
 from debtors.enums import GONE, AssociationStatus
 from debtors.filters import AssociationFilter
 from debtors.forms import CHANGE, DecisionForm
-from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
+from debtors.imports import runs
+from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry, FileImport
 from gap.lists import bounded_count, page_number, page_of
 
 QUEUE: Final = 12
@@ -94,6 +95,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest, batch: UUID) -> HttpResponse:
     """Give back what there was before a gesture: one decision, or those of a whole selection."""
+    if whole := FileImport.objects.filter(gesture=batch).first():
+        # Thousands of decisions: a worker undoes them.
+        return _give_back(request, whole)
     outcomes = decisions.undo(batch, colleague(request))
     given_back = [pk for pk, done, _ in outcomes if done]
     if given_back:
@@ -111,6 +115,16 @@ def undo(request: HttpRequest, batch: UUID) -> HttpResponse:
     if page := safe_page(request, request.POST.get("next", "")):
         return redirect(page)
     return redirect("debtors:association", given_back[0]) if len(given_back) == 1 else redirect("debtors:associations")
+
+
+def _give_back(request: HttpRequest, whole: FileImport) -> HttpResponse:
+    try:
+        runs.give_back(whole.pk, colleague(request))
+    except runs.ImportRefused as refused:
+        messages.warning(request, refused.message)
+    else:
+        messages.success(request, "Cette décision est d’un import entier\u00a0: tout ce qu’il avait repris est rendu.")
+    return redirect("debtors:import", whole.pk)
 
 
 def _association(pk: int) -> DatamatrixAssociation:

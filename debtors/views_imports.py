@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
@@ -16,8 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from debtors.enums import Doubles, ImportKind, ImportState, RecordFate, VoteFate
-from debtors.imports import history, records, runs
+from debtors.enums import TO_DO, Doubles, ImportKind, ImportState, RecordFate, VoteFate
+from debtors.imports import back, doubles, history, records, runs
 from debtors.models import FileImport
 from gap.lists import export, page_number, page_of
 
@@ -106,7 +107,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     part = "#progress" if request.htmx else ""  # type: ignore[attr-defined]
     context = _shown(request, row, _form(row)) if not part else {"row": row}
     answer = render(request, f"debtors/import.html{part}", context)
-    if part and row.state not in (ImportState.WAITING, ImportState.APPLYING):
+    if part and row.state not in TO_DO:
         # What follows is another page.
         answer["HX-Refresh"] = "true"
     return answer
@@ -129,8 +130,13 @@ def _shown(request: HttpRequest, row: FileImport, form: forms.Form) -> dict[str,
         "row": row,
         "form": form,
         "of_debtors": of_debtors,
-        "working": row.state in (ImportState.WAITING, ImportState.APPLYING),
+        "working": row.state in TO_DO,
         "ready": row.state == ImportState.READY,
+        "foreseen": back.foreseen(row) if row.state == ImportState.DONE else [],
+        "may_drop": row.state in (ImportState.WAITING, ImportState.READY) or row.resumes == ImportState.WAITING,
+        "may_give_back": row.state == ImportState.TAKEN_BACK and not of_debtors,
+        "has_doubles": RecordFate.DOUBLE in totals,
+        "chosen_doubles": doubles.of(row).filter(chosen_at__isnull=False).count() if RecordFate.DOUBLE in totals else 0,
         "fates": [(one, totals[one]) for one in fates if one in totals],
         "chosen": chosen,
         "page": page_of(kept.select_related(*related), page_number(request.GET.get("page")), counted=kept),
@@ -168,6 +174,42 @@ def drop(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, "Import abandonné : rien n’a été créé.")
     return redirect("debtors:imports")
+
+
+@needs(Action.VALIDATE_ASSOCIATION)
+@require_POST
+def restart(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try again what a fault of ours stopped."""
+    row = get_object_or_404(FileImport, pk=pk)
+    return _done(request, row, lambda: runs.restart(row.pk), "Relancé : il reprend là où il en était.")
+
+
+@needs(Action.VALIDATE_ASSOCIATION)
+@require_POST
+def take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Undo what was applied, but what serves or was decided since."""
+    row = get_object_or_404(FileImport, pk=pk)
+    user = colleague(request)
+    return _done(request, row, lambda: runs.take_back(row.pk, user), "Reprise en cours.")
+
+
+@needs(Action.VALIDATE_ASSOCIATION)
+@require_POST
+def give_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put what was taken back as it was."""
+    row = get_object_or_404(FileImport, pk=pk)
+    user = colleague(request)
+    return _done(request, row, lambda: runs.give_back(row.pk, user), "Restitution en cours.")
+
+
+def _done(request: HttpRequest, row: FileImport, act: Callable[[], None], said: str) -> HttpResponse:
+    try:
+        act()
+    except runs.ImportRefused as refused:
+        messages.warning(request, refused.message)
+    else:
+        messages.success(request, said)
+    return redirect("debtors:import", row.pk)
 
 
 @needs(Action.VALIDATE_ASSOCIATION)

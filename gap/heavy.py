@@ -8,6 +8,7 @@ HEAVY_SCREENS: Final = {
     "accounts:review": "export",
     "admissions:arrivals-export": "export",
     "worklists:export": "export",
+    "worklists:export-palmares": "export",
     "worklists:connection-export": "export",
     "worklists:connection-record": "export",
     "worklists:anomaly-evidence": "export",

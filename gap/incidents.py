@@ -35,6 +35,10 @@ SAID: Final = {
         "Réglez l’heure (NTP) de ce serveur.",
     ),
     "certificate": ("Un certificat a expiré", "Importez le nouveau dans « Certificats »."),
+    "import": (
+        "Un import de cartes ou de fiches s’est arrêté",
+        "La cause est dans la liste « Imports arrêtés » ; une fois corrigée, un référent le relance.",
+    ),
 }
 _HOUR: Final = "L’heure du serveur n’est pas sûre\u00a0: relisez les heures d’entrée et de sortie que vous enregistrez."
 #: What people who work need to know of it: what goes on, what waits.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,9 +22,11 @@ from admissions.models import CardTally
 from debtors import decisions
 from debtors.enums import DebtorKind
 from debtors.models import Debtor
-from gap.lists import PAGE_SIZE, export, page_number, page_of
+from gap.lists import PAGE_SIZE, XLSX_ROWS, bounded_count, export, page_number, page_of
 from worklists import palmares
 
+#: Cards of a file whose directory entries are read together.
+_AT_ONCE: Final = 1_000
 _ORDERS: Final = {"sejours": "stays", "montant": "amount"}
 
 
@@ -117,10 +123,34 @@ def _following(tally: CardTally, order: str) -> int | None:
 
 @require_safe
 @needs(Action.VALIDATE_ASSOCIATION)
-def export_ranking(request: HttpRequest) -> HttpResponseBase:
+def export_ranking(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The whole ranking of a month, in a file."""
-    month, order = _month(request.GET), _order(request.GET)
-    rows = palmares.unknown(palmares.seen(workplace(request), month)).order_by(f"-{_ORDERS[order]}", "-stays", "pk")
-    lines = ((one.amc_number, one.convention, one.csr, one.domain, one.stays, one.amount) for one in rows.iterator())
-    headers = ("N° AMC", "Convention", "CSR", "Domaine", "Séjours", "En jeu")
-    return export(headers, lines, f"palmares-{month:%Y-%m}", "csv")
+    if kind not in ("csv", "xlsx"):
+        raise Http404
+    here, month, order = workplace(request), _month(request.GET), _order(request.GET)
+    rows = palmares.unknown(palmares.seen(here, month)).order_by(f"-{_ORDERS[order]}", "-stays", "pk")
+    if kind == "xlsx" and bounded_count(rows, XLSX_ROWS) > XLSX_ROWS:
+        messages.warning(
+            request,
+            "Un classeur XLSX s’arrête à 20\u00a0000\u00a0lignes et ce mois en compte davantage\u00a0: "
+            "exportez-le en CSV, qui les contient toutes.",
+        )
+        return redirect(_address(month, order))
+    cover = palmares.coverage(here, month, _ORDERS[order])
+    headers = ("Rang", "N° AMC", "Convention", "CSR", "Domaine", "Annuaire", "Séjours", "En jeu", "Cumul (%)")
+    return export(headers, _exported(rows, cover), f"palmares-{month:%Y-%m}", kind)
+
+
+def _exported(rows: QuerySet[CardTally], cover: palmares.Coverage) -> Iterator[tuple[Any, ...]]:
+    """As the screen shows them; what the directory says is read some thousand cards at a time."""
+    cards = rows.iterator(chunk_size=_AT_ONCE)
+    rank = 0
+    while some := list(islice(cards, _AT_ONCE)):
+        entries = palmares.entries_of(some)
+        for one in some:
+            rank += 1
+            entry = entries.get(_route(one))
+            said = "pas demandé" if entry is None else (entry.label or "raccordé") if entry.found else "hors ROC"
+            # A card read while the file is written has no share yet.
+            share = round(Decimal(cover.shares[rank - 1]), 1) if rank <= len(cover.shares) else None
+            yield rank, one.amc_number, one.convention, one.csr, one.domain, said, one.stays, one.amount, share

@@ -40,8 +40,7 @@ class ImportCommand(BaseCommand):
             raise CommandError(refused.message) from None
         runs.run(row.pk)
         row.refresh_from_db()
-        if row.state == ImportState.FAILED:
-            raise CommandError(row.problem)
+        _told_of_a_fault(row)
         self._tell(row, fates, lines)
         if options["dry_run"]:
             runs.drop(row.pk)
@@ -50,6 +49,7 @@ class ImportCommand(BaseCommand):
             start(row.pk)
             runs.run(row.pk)
             row.refresh_from_db()
+            _told_of_a_fault(row)
             self.stdout.write(f"{row.applied_count} {self.applied}.")
 
     def _tell(self, row: FileImport, fates: Any, lines: str) -> None:
@@ -61,3 +61,11 @@ class ImportCommand(BaseCommand):
         for fate in fates:
             if count := getattr(row, lines).filter(fate=fate).count():
                 self.stdout.write(f"  {fate.label} : {count}")
+
+
+def _told_of_a_fault(row: FileImport) -> None:
+    """Raises CommandError."""
+    if row.state == ImportState.FAILED:
+        raise CommandError(row.problem)
+    if row.cause:
+        raise CommandError(f"Un incident a interrompu cet import ({row.cause}). Un travailleur le reprend seul.")

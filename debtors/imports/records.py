@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from debtors import upkeep
+from debtors import duplicates, upkeep
 from debtors.enums import ChangeSource, DebtorKind, Doubles, ImportState, RecordFate
 from debtors.imports import reading
 from debtors.models import Debtor, FileImport, ImportRecord, Operator, label_of
@@ -39,8 +40,14 @@ _LONGEST: Final = {field.name: field.max_length for field in Debtor._meta.fields
 KEPT_REFUSALS: Final = 2_000
 #: Names at least this near, of one number or one town, are a double.
 _SAME_NAME: Final = 0.9
+#: Records shown beside a double.
+MOST_NEAR: Final = 3
 _AT_ONCE: Final = 500
 _TOLD_EVERY: Final = 1_000
+
+
+#: Key of a record, how much it looks like a line out of a hundred, why.
+Near = tuple[int, int, list[str]]
 
 
 class _Refused(Exception):
@@ -61,19 +68,28 @@ class _Known:
                 for word in (name := key(debtor.name)).split():
                     self._words[word].append((name, debtor))
 
-    def near(self, values: dict[str, str]) -> Debtor | None:
-        """A record of another code that looks like this line: its number and its name, or its name and its town."""
+    def near(self, values: dict[str, str]) -> list[Near]:
+        """Records of another code that look like this line, the nearest first: its number and its name, or its name and its
+        town."""
         name = key(values["name"])
-        same_number = self._numbers.get(values["amc_number"], [])
-        for debtor in same_number:
+        found: dict[int, Debtor] = {}
+        for debtor in self._numbers.get(values["amc_number"], []):
             if not debtor.multiple_centres or near_keys(key(debtor.name), name) >= _SAME_NAME:
-                return debtor
+                found[debtor.pk] = debtor
         for word in name.split():
             for other, debtor in self._words[word]:
                 here = debtor.town.casefold() == values.get("town", "").casefold()
-                if here and near_keys(other, name) >= _SAME_NAME:
-                    return debtor
-        return None
+                if here and debtor.pk not in found and near_keys(other, name) >= _SAME_NAME:
+                    found[debtor.pk] = debtor
+        said = [values.get(field, "") for field in ("name", "amc_number", "address", "postcode", "dre_address")]
+        line = duplicates.likeness(0, *said)
+        ranked = [(pk, *duplicates.score(line, _likeness(debtor))) for pk, debtor in found.items()]
+        return sorted(ranked, key=lambda one: (-one[1], one[0]))[:MOST_NEAR]
+
+
+def _likeness(debtor: Debtor) -> duplicates.Likeness:
+    of = (debtor.pk, debtor.name, debtor.amc_number, debtor.address, debtor.postcode, debtor.dre_address)
+    return duplicates.likeness(*of, multiple=debtor.multiple_centres)
 
 
 def read(row: FileImport, content: bytes, told: Callable[[int], None]) -> None:
@@ -133,34 +149,34 @@ def _compare(row: FileImport, number: int, values: dict[str, str], known: _Known
     debtor = known.codes.get(values["code"].upper())
     record = ImportRecord(file_import=row, line=number, values=values, debtor=debtor)
     if debtor is None:
-        record.near = known.near(values)
-        record.fate = RecordFate.DOUBLE if record.near else RecordFate.NEW
+        record.nears = known.near(values)
+        record.near_id = record.nears[0][0] if record.nears else None
+        record.fate = RecordFate.DOUBLE if record.nears else RecordFate.NEW
         return record
     if debtor.amc_number != values["amc_number"]:
         raise _Refused("Ce code est celui d’un autre n° AMC.")
-    record.fate = RecordFate.UPDATE if _differing(debtor, values) else RecordFate.SAME
+    record.fate = RecordFate.UPDATE if differing(debtor, values) else RecordFate.SAME
     return record
 
 
-def _differing(debtor: Debtor, values: dict[str, str]) -> dict[str, str]:
-    differing = {
-        name: text for name, text in values.items() if name in _FIELDS.values() and getattr(debtor, name) != text
-    }
+def differing(debtor: Debtor, values: dict[str, str]) -> dict[str, str]:
+    """What a line says otherwise than a record, by field."""
+    other = {name: text for name, text in values.items() if name in _FIELDS.values() and getattr(debtor, name) != text}
     if "operator" in values and (debtor.operator is None or debtor.operator.name != values["operator"]):
-        differing["operator"] = values["operator"]
-    return differing
+        other["operator"] = values["operator"]
+    return other
 
 
 # ---- applied ----
 
 
 def apply(row: FileImport, told: Callable[[int], None]) -> None:
-    """Create and bring up to date, some at a time: cut, it goes on where it was. Doubles: as the person said."""
-    todo = [RecordFate.NEW, RecordFate.UPDATE]
-    if row.doubles != Doubles.LEAVE:
-        todo.append(RecordFate.DOUBLE)
+    """Create and bring up to date, some at a time: cut, it goes on where it was. Doubles: as was said of the line, or of the
+    file."""
+    wanted = [Doubles.UPDATE, Doubles.CREATE] + ([""] if row.doubles != Doubles.LEAVE else [])
+    todo = Q(fate__in=[RecordFate.NEW, RecordFate.UPDATE]) | Q(fate=RecordFate.DOUBLE, choice__in=wanted)
     done = row.records.filter(fate__in=[RecordFate.CREATED, RecordFate.UPDATED]).count()
-    while due := list(row.records.filter(fate__in=todo).select_related("debtor", "near").order_by("pk")[:_AT_ONCE]):
+    while due := list(row.records.filter(todo).select_related("debtor", "near").order_by("pk")[:_AT_ONCE]):
         with transaction.atomic():
             for record in due:
                 _take(row, record)
@@ -171,18 +187,20 @@ def apply(row: FileImport, told: Callable[[int], None]) -> None:
 
 
 def _take(row: FileImport, record: ImportRecord) -> None:
-    known = record.debtor or (record.near if row.doubles == Doubles.UPDATE else None)
+    known = record.debtor or (record.near if (record.choice or row.doubles) == Doubles.UPDATE else None)
     if known is None:
         try:
             with transaction.atomic():
                 record.debtor, record.fate = _create(record.values), RecordFate.CREATED
         except IntegrityError:
             # Somebody typed it since: as if it had been there.
-            known = Debtor.objects.get(code=record.values["code"])
+            known = Debtor.objects.filter(code=record.values["code"]).first()
+            if known is None:
+                raise
     if known is not None:
-        _update(known, record.values)
+        record.before = _update(known, record.values)
         record.debtor, record.fate = known, RecordFate.UPDATED
-    record.save(update_fields=["debtor", "fate"])
+    record.save(update_fields=["debtor", "fate", "before"])
 
 
 def _create(values: dict[str, str]) -> Debtor:
@@ -192,10 +210,15 @@ def _create(values: dict[str, str]) -> Debtor:
     return Debtor.objects.create(kind=DebtorKind.AMC, **given)
 
 
-def _update(debtor: Debtor, values: dict[str, str]) -> None:
-    """What a person wrote of the record is proposed, as whatever payers say."""
+def _update(debtor: Debtor, values: dict[str, str]) -> dict[str, str]:
+    """What a person wrote of the record is proposed, as whatever payers say. Returns what was written over, by field."""
     said = {name: text for name, text in values.items() if name in _FIELDS.values()}
-    upkeep.refresh(debtor.pk, said, timezone.now(), ChangeSource.IMPORT)
+    held = Debtor.objects.select_for_update().get(pk=debtor.pk)
+    before = {name: getattr(held, name) for name in said}
+    changed = upkeep.refresh(debtor.pk, said, timezone.now(), ChangeSource.IMPORT)
+    over = {name: before[name] for name in changed}
     if values.get("operator"):
         operator = Operator.objects.get_or_create(name=values["operator"])[0]
-        Debtor.objects.filter(pk=debtor.pk, operator__isnull=True).update(operator=operator)
+        if Debtor.objects.filter(pk=debtor.pk, operator__isnull=True).update(operator=operator):
+            over["operator"] = ""
+    return over

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import models
 from django.db.models import Q
 
-from debtors.enums import Doubles, ImportKind, ImportState, RecordFate, VoteFate
+from debtors.enums import LET_GO, TO_DO, Doubles, ImportKind, ImportState, RecordFate, VoteFate
 from debtors.models.associations import DatamatrixAssociation
 from debtors.models.records import Debtor
+
+#: As often is a fault of ours met before a person is told.
+MOST_TRIES: Final = 5
 
 
 def _storage():  # type: ignore[no-untyped-def]
@@ -17,7 +22,10 @@ def _storage():  # type: ignore[no-untyped-def]
 
 
 class FileImport(models.Model):
-    """One file: read by a worker, shown, then applied or dropped by a person. The file itself goes once it is read."""
+    """One file: read by a worker, shown, then applied or dropped by a person. The file itself goes once it is read.
+
+    A try is counted when it begins, so that a worker killed at each of them is counted too; what gets on counts afresh.
+    """
 
     kind = models.CharField("nature", max_length=10, choices=ImportKind.choices)
     name = models.CharField("fichier", max_length=120)
@@ -26,6 +34,13 @@ class FileImport(models.Model):
     state = models.CharField("état", max_length=10, choices=ImportState.choices, default=ImportState.WAITING)
     #: Whoever works on it says so, and again; past it, another takes over.
     working_until = models.DateTimeField("pris jusqu’à", null=True)
+    tries = models.PositiveSmallIntegerField("essais", default=0)
+    #: Of the next try, after one that failed.
+    not_before = models.DateTimeField("pas avant", null=True)
+    #: Of one that is stopped: what it does when it is started again.
+    resumes = models.CharField("reprend", max_length=10, choices=ImportState.choices, blank=True)
+    #: Where it failed, for who keeps the machine: names of errors and lines of code, nothing of the file.
+    cause = models.CharField("cause", max_length=200, blank=True)
     lines_count = models.PositiveIntegerField("lignes lues", default=0)
     refused_count = models.PositiveIntegerField("lignes refusées", default=0)
     #: The first of them: number of the line, and why. Nothing of what it held.
@@ -38,6 +53,9 @@ class FileImport(models.Model):
     created_at = models.DateTimeField("donné le", auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     ended_at = models.DateTimeField("terminé le", null=True)
+    #: Of the decisions that took it back, which may be undone together.
+    gesture = models.UUIDField("geste", null=True)
+    gesture_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
         verbose_name = "import"
@@ -45,18 +63,25 @@ class FileImport(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "digest"],
-                condition=~Q(state__in=[ImportState.FAILED, ImportState.DROPPED]),
+                condition=~Q(state__in=LET_GO),
                 name="a_file_is_imported_once",
             ),
             models.CheckConstraint(condition=Q(least_share__gt=50, least_share__lte=100), name="share_is_a_majority"),
+            models.CheckConstraint(condition=Q(tries__lte=MOST_TRIES), name="import_is_tried_so_often"),
+            models.CheckConstraint(
+                condition=Q(state=ImportState.STOPPED, resumes__in=TO_DO)
+                | (~Q(state=ImportState.STOPPED) & Q(resumes="")),
+                name="stopped_import_says_what_it_resumes",
+            ),
         ]
         indexes = [
             models.Index(fields=["-created_at"], name="import_recent"),
             models.Index(
                 fields=["created_at"],
-                condition=Q(state__in=[ImportState.WAITING, ImportState.APPLYING]),
+                condition=Q(state__in=TO_DO),
                 name="import_to_do",
             ),
+            models.Index(fields=["ended_at"], condition=Q(state=ImportState.STOPPED), name="import_stopped"),
         ]
 
     def __str__(self) -> str:
@@ -107,7 +132,16 @@ class ImportRecord(models.Model):
     values = models.JSONField("valeurs")
     debtor = models.ForeignKey(Debtor, verbose_name="fiche", on_delete=models.SET_NULL, null=True, related_name="+")
     near = models.ForeignKey(Debtor, verbose_name="ressemble à", on_delete=models.SET_NULL, null=True, related_name="+")
+    #: Other records that it looks like, the nearest first: key, score out of a hundred, reasons.
+    nears = models.JSONField("ressemblances", default=list, blank=True)
     fate = models.CharField("sort", max_length=10, choices=RecordFate.choices)
+    #: Of a double: what a person said of this line; empty is as the whole file.
+    choice = models.CharField("choix", max_length=10, choices=Doubles.choices, blank=True)
+    chosen_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    chosen_at = models.DateTimeField("choisi le", null=True)
+    version = models.PositiveIntegerField(default=0)
+    #: What it wrote over, by field, to give it back; null where nothing was kept.
+    before = models.JSONField("avant", null=True, blank=True)
 
     class Meta:
         verbose_name = "fiche d’un import"

@@ -11,6 +11,7 @@ from django.utils import timezone
 from admissions.enums import StayStatus
 from billing.enums import InvoiceStatus, Payer
 from billing.models import Bill, Invoice, InvoiceLine, Payment
+from debtors import decisions
 from debtors.enums import AssociationStatus
 from tests.factories import AssociationFactory, DebtorFactory, FundFactory
 
@@ -229,6 +230,19 @@ def test_an_association_is_modified_towards_an_active_amc_only(program) -> None:
     program.post(address, {"status": "to_verify", "version": 0}, 400)
     modified = program.post(address, {"status": "validated", "debtor": other.code, "version": 0}, 200)
     assert modified["debtor"] == other.code
+
+
+def test_an_association_is_deleted_as_on_the_screen_and_may_be_given_back(program) -> None:
+    association = AssociationFactory(status=AssociationStatus.VALIDATED)
+    address = f"/associations/{association.pk}/decision"
+    problem = program.post(address, {"status": "deleted", "debtor": DebtorFactory().code, "version": 0}, 400)
+    assert problem["errors"][0]["field"] == "debtor"
+    deleted = program.post(address, {"status": "deleted", "version": 0}, 200)
+    assert (deleted["status"], deleted["version"]) == ("deleted", 1)
+    kept = association.decisions.get()
+    assert (kept.kind, kept.status_before) == ("delete", "validated")
+    program.post(address, {"status": "deleted", "version": 0}, 409)
+    assert decisions.undo(kept.batch, None) == [(association.pk, True, "")]
 
 
 def test_two_validated_associations_of_one_context_are_a_conflict(program) -> None:

@@ -127,5 +127,5 @@ def test_flows_are_measured_on_calls_that_succeed(transactional_db, simulator, t
 
 def test_debtors_are_measured_at_two_sizes(db) -> None:
     found = debtors.rows(4, size=0.01)
-    assert [row.held for row in found] == [True, True, True]
+    assert [row.held for row in found] == [True] * 4
     assert all(row.ratio and row.baseline == "à 1 %" for row in found)

@@ -18,7 +18,7 @@ from debtors import merging
 from debtors.enums import AssociationStatus, PairState
 from debtors.merging import MergeRefused, merge, unmerge
 from debtors.models import DatamatrixAssociation, Debtor, DebtorMerge, DebtorPair
-from teleservices.models import TeleserviceCall
+from teleservices.models import Anomaly, ConnectionTest, PerimeterAmc, TeleserviceCall
 from tests.factories import AssociationFactory, DebtorFactory, FundFactory
 from tests.processes import run_together
 from tests.worklists import scene
@@ -92,10 +92,49 @@ def test_the_preview_says_what_will_move_and_what_will_not(source) -> None:
     a_payer_in_use(source)
     shown = merging.preview(source)
     assert [(one.label.split(",")[0], one.count) for one in shown.moves] == [
-        ("association", 2), ("couverture", 2), ("appel", 3), ("engagement", 1), ("prise en charge ouverte", 0),
+        ("association", 2), ("couverture", 2), ("appel", 3), ("anomalie ouverte", 0), ("place dans le périmètre", 0),
+        ("engagement", 1), ("prise en charge ouverte", 0),
         ("facture prête", 1),
     ]  # fmt: skip
-    assert [one.count for one in shown.stays] == [1, 1]
+    assert [one.count for one in shown.stays] == [1, 0, 1]
+
+
+def test_what_was_learnt_of_a_payer_follows_and_the_record_of_a_test_stays(source, target) -> None:
+    stay = scene.a_stay()
+    here = stay.establishment
+    covered = scene.a_coverage(stay, debtor=source)
+    anomaly = scene.an_anomaly(stay=stay, coverage=covered)
+    assert anomaly.debtor == source
+    over = scene.an_anomaly("solved", stay=stay, coverage=covered)
+    assert over == anomaly
+    over = Anomaly.objects.create(establishment=here, code="RC09", operation="IDB", debtor=source, state="solved")
+    Anomaly.objects.filter(pk=anomaly.pk).update(state="reported")
+    circle = PerimeterAmc.objects.create(establishment=here, debtor=source, circle="mirror")
+    test = scene.a_connection_test(stay)
+    ConnectionTest.objects.filter(pk=test.pk).update(debtor=source)
+    before = [anomaly.debtor_id, circle.debtor_id]
+    done = merge(source.pk, target.pk, None)
+    for row in (anomaly, circle):
+        row.refresh_from_db()
+        assert row.debtor == target
+    for row in (over, test):
+        row.refresh_from_db()
+        assert row.debtor == source, "what was said, and with whom"
+    assert unmerge(done.pk, None) == 0
+    for row in (anomaly, circle):
+        row.refresh_from_db()
+    assert [anomaly.debtor_id, circle.debtor_id] == before
+
+
+def test_what_the_record_that_stays_has_already_is_not_moved_over_it(source, target) -> None:
+    here = scene.a_stay().establishment
+    for debtor in (source, target):
+        Anomaly.objects.create(establishment=here, code="RC06", operation="IDB", debtor=debtor)
+        PerimeterAmc.objects.create(establishment=here, debtor=debtor, circle="trust")
+    done = merge(source.pk, target.pk, None)
+    assert Anomaly.objects.filter(debtor=target).count() == PerimeterAmc.objects.filter(debtor=target).count() == 1
+    assert unmerge(done.pk, None) == 0
+    assert Anomaly.objects.filter(debtor=source).count() == PerimeterAmc.objects.filter(debtor=source).count() == 1
 
 
 def test_another_amc_number_asks_the_rights_of_open_stays_again(source) -> None:
@@ -223,4 +262,4 @@ def test_the_comparison_costs_the_same_queries_whatever_the_record_holds(referen
     a_payer_in_use(source)
     with CaptureQueriesContext(connection) as many:
         referent.get(path)
-    assert len(few) == len(many) <= 14
+    assert len(few) == len(many) <= 17

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 from django.utils import timezone
 
 from admissions.models import Stay
-from debtors.enums import AssociationStatus, ChangeSource, ChangeState
-from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DebtorPair
+from debtors.enums import AssociationStatus, ChangeSource, ChangeState, ImportKind, ImportState
+from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DebtorPair, FileImport
 from tests.factories import AssociationFactory, DebtorFactory
 from tests.worklists import scene
 
@@ -51,12 +52,21 @@ def an_idle_debtor() -> Debtor:
     return DebtorFactory(idle_since=timezone.localdate() - timedelta(days=500))
 
 
+def a_stopped_import() -> FileImport:
+    return FileImport.objects.create(
+        kind=ImportKind.HISTORY, name="cartes-2024.csv", digest=uuid4().hex, state=ImportState.STOPPED,
+        resumes=ImportState.APPLYING, tries=5, cause="DataError 22001 history.py:250", ended_at=timezone.now(),
+        problem="L’application s’est arrêtée.",
+    )  # fmt: skip
+
+
 #: What puts one more line in each of the lists of the reference, by slug.
 MAKERS: Final[dict[str, Callable[[], object]]] = {
     "rejets-contestes": a_contested_rejection,
     "changements-de-fiches": a_proposed_change,
     "doublons-de-debiteurs": a_pair,
     "debiteurs-sans-usage": an_idle_debtor,
+    "imports-arretes": a_stopped_import,
     "debiteurs-a-revoir": a_stay_of_a_rejected_association,
 }
 

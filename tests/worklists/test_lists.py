@@ -312,6 +312,7 @@ def test_no_line_of_another_establishment_is_seen(person) -> None:
         "changements-de-fiches",
         "doublons-de-debiteurs",
         "debiteurs-sans-usage",
+        "imports-arretes",
         "fichiers-en-quarantaine",
         "enregistrements-a-rapprocher",
     }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from python_calamine import CalamineWorkbook
 
-from accounts.enums import Role
+from accounts.enums import JournalKind, Role
+from accounts.models import JournalEntry
 from admissions.enums import StayKind
 from admissions.events import SYSTEM
 from admissions.models import CardReading, CardTally
@@ -18,7 +21,7 @@ from admissions.services import stays
 from billing.enums import Payer
 from debtors.datamatrix import parse
 from debtors.enums import AssociationStatus
-from debtors.models import DatamatrixAssociation
+from debtors.models import DatamatrixAssociation, DirectoryEntry
 from tests.admissions.test_coverage import card_text
 from tests.factories import (
     AssociationFactory,
@@ -30,7 +33,7 @@ from tests.factories import (
 )
 from tests.processes import run_together
 from tests.worklists import scene
-from worklists import palmares
+from worklists import palmares, views_palmares
 
 pytestmark = pytest.mark.django_db
 
@@ -226,8 +229,25 @@ def test_the_ranking_costs_the_same_queries_for_one_card_and_for_sixty(query, re
 def test_the_file_holds_the_whole_ranking(referent, client) -> None:
     for number in range(60):
         tally(referent.establishment, f"{number:010d}", number)
-    lines = client.get("/palmares/export.csv").getvalue().decode().splitlines()
+    lines = client.get("/palmares/export/csv/").getvalue().decode().splitlines()
     assert len(lines) == 61
+    assert lines[1] == "1;0000000059;RO;;MCO;pas demandé;59;0,00;3,3"
+    book = CalamineWorkbook.from_filelike(BytesIO(client.get("/palmares/export/xlsx/").content))
+    _, *cells = book.get_sheet_by_index(0).to_python()
+    assert len(cells) == 60 and cells[0][:2] == [1, "0000000059"]
+    assert client.get("/palmares/export/pdf/").status_code == 404
+    assert JournalEntry.objects.filter(kind=JournalKind.EXPORT, action="GET worklists:export-palmares").count() == 2
+
+
+def test_the_file_holds_no_formula_and_a_workbook_has_an_end(referent, client, monkeypatch) -> None:
+    tally(referent.establishment, "0099000104", 3)
+    entry = {"convention": "RO", "csr": "", "domain": "MCO", "found": True, "multiple_centres": True}
+    DirectoryEntry.objects.create(amc_number="0099000104", label="=1+1", answered_at=timezone.now(), **entry)
+    assert ";'=1+1;" in client.get("/palmares/export/csv/").getvalue().decode()
+    tally(referent.establishment, "0099000205", 2)
+    monkeypatch.setattr(views_palmares, "XLSX_ROWS", 1)
+    answer = client.get("/palmares/export/xlsx/", follow=True)
+    assert "exportez-le en CSV" in answer.text
 
 
 def test_a_year_of_months_is_offered() -> None:

@@ -52,7 +52,7 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
 _NEED_NUMBERS: Final = frozenset({"moyen de paiement", "prise en charge"})
 #: Lists of what should never happen. Nothing fails here, and a fault planted on purpose would be no true story.
 EMPTY_WHEN_ALL_IS_WELL: Final = frozenset(
-    {"evenements-en-echec", "appels-immobiles", "factures-retenues", "lots-retenus"}
+    {"evenements-en-echec", "imports-arretes", "appels-immobiles", "factures-retenues", "lots-retenus"}
 )
 
 

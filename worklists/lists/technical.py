@@ -1,16 +1,27 @@
-"""Lists for who keeps the machine: events that a consumer could not take, calls that nobody takes."""
+"""Lists for who keeps the machine: events that a consumer could not take, calls that nobody takes, imports that stopped."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from accounts.enums import Action, Role
+from accounts.models import User
 from admissions.models import EventDelivery
+from debtors.enums import ImportState
+from debtors.imports import runs
+from debtors.models import FileImport
+from gap.constants import Constant
 from worklists import querysets
 from worklists.enums import Step
 from worklists.lists.calls import CALLS
-from worklists.registry import Column, Grouping, Kind, Worklist
+from worklists.registry import Column, Deed, Grouping, Kind, Worklist
 
+_DOING = {
+    ImportState.WAITING: "à la lecture",
+    ImportState.APPLYING: "à l’application",
+    ImportState.TAKING_BACK: "à la reprise",
+    ImportState.GIVING: "à la restitution",
+}
 _CONSUMERS = {"teleservices": "appels", "billing": "facturation", "webhooks": "logiciels à prévenir"}
 
 
@@ -36,6 +47,37 @@ DELIVERIES = Kind(
     label=lambda delivery: f"{_event(delivery)} {delivery.event.stay.iep}",
     iep="event__stay__iep",
     stay="event__stay",
+)
+
+
+def _restarted(ids: list[int], _user: User) -> list[tuple[int, bool, str]]:
+    outcomes = []
+    for pk in ids:
+        try:
+            runs.restart(pk)
+        except runs.ImportRefused as refused:
+            outcomes.append((pk, False, refused.message))
+        else:
+            outcomes.append((pk, True, ""))
+    return outcomes
+
+
+def _doing(row: Any) -> str:
+    return _DOING.get(row.resumes, "")
+
+
+IMPORTS = Kind(
+    model=FileImport,
+    rows="worklists/import.html",
+    columns=(
+        Column("Fichier", lambda row: row.name),
+        Column("Contenu", lambda row: row.get_kind_display()),
+        Column("S’est arrêté", _doing),
+        Column("Cause", lambda row: row.cause),
+        Column("Lignes", lambda row: row.lines_count, numeric=True),
+    ),
+    adorn=lambda rows: rows,
+    label=lambda row: row.name,
 )
 
 WORKLISTS = (
@@ -69,5 +111,30 @@ WORKLISTS = (
         you="Signalez-le à l’éditeur avec l’incident écrit sur la ligne.",
         after="Réessayé seul",
         grouping=Grouping("cause", "problem", "Par incident", words=lambda problem: (problem or "Inconnu", "")),
+    ),
+    Worklist(
+        slug="imports-arretes",
+        title="Imports arrêtés",
+        step=Step.TECHNICAL,
+        roles=frozenset({Role.ADMINISTRATOR, Role.REFERENT}),
+        action=Action.SEE_TECHNICAL,
+        kind=IMPORTS,
+        select=lambda _here: FileImport.objects.filter(state=Constant(ImportState.STOPPED)),
+        steady=True,
+        since="ended_at",
+        happened="La lecture ou l’application d’un fichier a rencontré un incident de notre côté à chacun de ses essais.",
+        system="Rien n’est perdu : le fichier, et ce qui en était pris, sont gardés. Il n’est plus réessayé seul.",
+        you="Administrateur : corrigez la cause écrite sur la ligne. Référent : relancez-le ensuite.",
+        deeds=(
+            Deed(
+                "relancer",
+                "Relancer",
+                "relancés",
+                "refresh",
+                Action.VALIDATE_ASSOCIATION,
+                _restarted,
+                "r",
+            ),
+        ),
     ),
 )
