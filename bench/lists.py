@@ -66,7 +66,7 @@ def _screens() -> dict[str, Client]:
         )
     }  # fmt: skip
     others[f"{reverse('admissions:search')}?q=morvan"] = referent
-    names = ("api-patients", "api-stays", "api-calls", "api-invoices", "api-exchange-files", "api-debtors",
+    names = ("api-patients", "api-stays", "api-calls", "api-agreements", "api-invoices", "api-exchange-files", "api-debtors",
              "api-associations")  # fmt: skip
     return others | lists | {reverse(name): program for name in names}
 
