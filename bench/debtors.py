@@ -33,10 +33,10 @@ _KINDS = 20_000
 
 _SEED_DEBTORS = """
 insert into debtors_debtor (kind, code, name, operator_id, amc_number, amo_regime, amo_fund, amo_centre, address,
-  postcode, town, dre_address, dre_recipient, multiple_centres, active, locked, version, created_at)
+  postcode, town, dre_address, dre_recipient, iban, multiple_centres, active, locked, version, created_at)
 select 'AMC', 'B' || n, 'Mutuelle ' || (array['des Estuaires', 'du Rail', 'Solivie', 'Novaprev', 'Granit'])[1 + n %% 5]
   || ' ' || md5(n::text), null, lpad((%(first)s + n)::text, 10, '0'), '', '', '', n || ' rue du Port', '29200',
-  (array['Brest', 'Nantes', 'Lille', 'Toulouse'])[1 + n %% 4] || ' ' || n %% 300, '', '', false, true, '{}', 0, now()
+  (array['Brest', 'Nantes', 'Lille', 'Toulouse'])[1 + n %% 4] || ' ' || n %% 300, '', '', '', false, true, '{}', 0, now()
 from generate_series(%(from)s + 1, %(to)s) n
 """
 _SEED_ASSOCIATIONS = """

@@ -22,6 +22,7 @@ from gap.text import unaccented
 #: What each resemblance is worth; weights of ours (docs/conformite.md).
 SAME_NUMBER: Final = 50
 SAME_NAME: Final = 40
+SAME_BANK: Final = 30
 SAME_ADDRESS: Final = 20
 SAME_DRE: Final = 10
 #: Below, names say nothing.
@@ -40,6 +41,7 @@ class Likeness(NamedTuple):
     number: str
     address: str
     dre: str
+    bank: str
 
 
 def look() -> int:
@@ -75,15 +77,15 @@ def look() -> int:
 
 def _records() -> list[Likeness]:
     rows = Debtor.objects.filter(kind=DebtorKind.AMC, merged_into__isnull=True, active=True)
-    fields = ("pk", "name", "amc_number", "address", "postcode", "dre_address", "multiple_centres")
+    fields = ("pk", "name", "amc_number", "address", "postcode", "dre_address", "iban", "multiple_centres")
     return [
-        likeness(pk, name, number, address, postcode, dre, multiple=multiple)
-        for pk, name, number, address, postcode, dre, multiple in rows.values_list(*fields).order_by("pk")
+        likeness(pk, name, number, address, postcode, dre, bank, multiple=multiple)
+        for pk, name, number, address, postcode, dre, bank, multiple in rows.values_list(*fields).order_by("pk")
     ]
 
 
 def likeness(
-    pk: int, name: str, number: str, address: str, postcode: str, dre: str, *, multiple: bool = False
+    pk: int, name: str, number: str, address: str, postcode: str, dre: str, bank: str, *, multiple: bool = False
 ) -> Likeness:
     return Likeness(
         pk=pk,
@@ -92,6 +94,7 @@ def likeness(
         number="" if multiple else number,
         address=f"{postcode} {_plain(address)}" if postcode and address.strip() else "",
         dre=dre.strip().casefold(),
+        bank=bank,
     )
 
 
@@ -108,7 +111,8 @@ def _scored(records: list[Likeness]) -> Iterator[tuple[tuple[int, int], tuple[in
 def _candidates(records: list[Likeness]) -> set[tuple[int, int]]:
     sharing: dict[tuple[str, str], list[int]] = defaultdict(list)
     for record in records:
-        for what, value in (("number", record.number), ("address", record.address), ("name", record.name)):
+        shared = (("number", record.number), ("address", record.address), ("name", record.name), ("bank", record.bank))
+        for what, value in shared:
             if value:
                 sharing[what, value].append(record.pk)
         for word in record.name.split():
@@ -127,6 +131,9 @@ def score(one: Likeness, other: Likeness) -> tuple[int, list[str]]:
     if nearness >= NEAR:
         points += round(SAME_NAME * nearness)
         reasons.append("même nom" if nearness == 1 else "noms proches")
+    if one.bank and one.bank == other.bank:
+        points += SAME_BANK
+        reasons.append("même compte bancaire")
     if one.address and one.address == other.address:
         points += SAME_ADDRESS
         reasons.append("même adresse")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from stdnum import iban
 
 from debtors.enums import AssociationStatus, DebtorKind
 from debtors.models import KEPT_UP, WRITTEN, Debtor
@@ -81,6 +82,12 @@ class RecordForm(forms.ModelForm):
         text = str(self.cleaned_data["postcode"]).strip()
         if text and not (text.isascii() and text.isdigit() and len(text) == _POSTCODE):
             raise ValidationError("Un code postal a cinq chiffres.")
+        return text
+
+    def clean_iban(self) -> str:
+        text = str(iban.compact(self.cleaned_data["iban"]))
+        if text and not iban.is_valid(text):
+            raise ValidationError("Cet IBAN n’est pas valable\u00a0: relisez-le sur le RIB de l’organisme.")
         return text
 
     @property

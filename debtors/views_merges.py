@@ -26,6 +26,7 @@ _COMPARED: Final = (
     ("Ville", "town"),
     ("Adresse des DRE", "dre_address"),
     ("Destinataire des DRE", "dre_recipient"),
+    ("Compte bancaire", "iban"),
 )
 
 

@@ -80,6 +80,7 @@ _COMPARED: Final = (
     "town",
     "dre_address",
     "dre_recipient",
+    "iban",
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from stdnum import iban
 
 from debtors import duplicates, upkeep
 from debtors.enums import ChangeSource, DebtorKind, Doubles, ImportState, RecordFate
@@ -26,6 +27,7 @@ COLUMNS: Final = {
     "ville": ("commune",),
     "adresse dre": ("adresse des dre",),
     "destinataire dre": ("destinataire des dre",),
+    "iban": ("compte bancaire", "rib"),
 }
 #: Our fields, by the names above.
 _FIELDS: Final = {
@@ -35,6 +37,7 @@ _FIELDS: Final = {
     "ville": "town",
     "adresse dre": "dre_address",
     "destinataire dre": "dre_recipient",
+    "iban": "iban",
 }
 _LONGEST: Final = {field.name: field.max_length for field in Debtor._meta.fields} | {"operator": 80}
 KEPT_REFUSALS: Final = 2_000
@@ -81,7 +84,7 @@ class _Known:
                 here = debtor.town.casefold() == values.get("town", "").casefold()
                 if here and debtor.pk not in found and near_keys(other, name) >= _SAME_NAME:
                     found[debtor.pk] = debtor
-        said = [values.get(field, "") for field in ("name", "amc_number", "address", "postcode", "dre_address")]
+        said = [values.get(field, "") for field in ("name", "amc_number", "address", "postcode", "dre_address", "iban")]
         line = duplicates.likeness(0, *said)
         ranked = [(pk, *duplicates.score(line, _likeness(debtor))) for pk, debtor in found.items()]
         return sorted(ranked, key=lambda one: (-one[1], one[0]))[:MOST_NEAR]
@@ -89,7 +92,7 @@ class _Known:
 
 def _likeness(debtor: Debtor) -> duplicates.Likeness:
     of = (debtor.pk, debtor.name, debtor.amc_number, debtor.address, debtor.postcode, debtor.dre_address)
-    return duplicates.likeness(*of, multiple=debtor.multiple_centres)
+    return duplicates.likeness(*of, debtor.iban, multiple=debtor.multiple_centres)
 
 
 def read(row: FileImport, content: bytes, told: Callable[[int], None]) -> None:
@@ -138,6 +141,10 @@ def _values(line: reading.Line) -> dict[str, str]:
     if postcode:
         # A spreadsheet takes its first zero for nothing.
         values["postcode"] = postcode.zfill(5)
+    if account := values.get("iban"):
+        values["iban"] = str(iban.compact(account))
+        if not iban.is_valid(values["iban"]):
+            raise _Refused("L’IBAN n’est pas valable.")
     for field, text in values.items():
         most = _LONGEST[field]
         if most and len(text) > most:

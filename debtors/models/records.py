@@ -10,11 +10,12 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
+from stdnum import iban
 
 from debtors.enums import ChangeSource, ChangeState, DebtorKind
 
 #: What of a record payers and the directory tell, and people may write.
-KEPT_UP: Final = ("name", "address", "postcode", "town", "dre_address", "dre_recipient")
+KEPT_UP: Final = ("name", "address", "postcode", "town", "dre_address", "dre_recipient", "iban")
 #: What people alone write of it.
 WRITTEN: Final = ("operator", "multiple_centres")
 
@@ -48,6 +49,8 @@ class Debtor(models.Model):
     town = models.CharField("ville", max_length=80, blank=True)
     dre_address = models.CharField("adresse des DRE", max_length=255, blank=True)
     dre_recipient = models.CharField("destinataire des DRE", max_length=80, blank=True)
+    #: Whence its payments come: without spaces, in capitals.
+    iban = models.CharField("compte bancaire (IBAN)", max_length=34, blank=True)
     multiple_centres = models.BooleanField("en centre de gestion multiple", default=False)
     active = models.BooleanField("actif", default=True)
     #: The record that stands for this one, since they were put together.
@@ -73,6 +76,10 @@ class Debtor(models.Model):
                 name="amc_debtor_has_its_number",
             ),
             models.CheckConstraint(
+                condition=Q(iban="") | Q(iban__regex=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$"),
+                name="debtor_iban_is_compact",
+            ),
+            models.CheckConstraint(
                 condition=Q(merged_into__isnull=True) | Q(active=False), name="merged_debtor_serves_no_more"
             ),
         ]
@@ -84,6 +91,11 @@ class Debtor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def bank_account(self) -> str:
+        """Its IBAN as it is printed, by four."""
+        return str(iban.format(self.iban)) if self.iban else ""
 
 
 def label_of(field: str) -> str:

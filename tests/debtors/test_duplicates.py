@@ -62,6 +62,16 @@ def test_what_two_records_share_makes_their_score_and_is_said() -> None:
     assert DebtorPair.objects.get().reasons == ["même n° AMC", "même nom", "même adresse"]
 
 
+def test_a_bank_account_and_a_near_name_are_enough_and_an_account_alone_is_not() -> None:
+    account = {"iban": "FR1420041010050500013M02606"}
+    DebtorFactory(name="Mutuelle des Estuaires", amc_number="0099000104", **account)
+    DebtorFactory(name="Mutuelle de l’Estuaire", amc_number="0099000205", **account)
+    # Managed by the same operator, which has one account for all.
+    DebtorFactory(name="Novaprev", amc_number="0099000306", **account)
+    assert duplicates.look() == 1
+    assert DebtorPair.objects.get().reasons == ["noms proches", "même compte bancaire"]
+
+
 def test_a_name_alone_is_not_enough_nor_is_the_road_of_the_dre() -> None:
     for number in ("0099000104", "0099000205"):
         DebtorFactory(name="Mutuelle des Estuaires", amc_number=number, dre_address="dre@operateur.test")

@@ -40,6 +40,18 @@ def fates(row: FileImport) -> dict[str, str]:
     return {record.values["code"]: record.fate for record in row.records.all()}
 
 
+def test_a_bank_account_is_read_checked_and_written_without_its_spaces() -> None:
+    DebtorFactory(code="AMC1", name="Solivie", amc_number="0099000104")
+    lines = (
+        "AMC1;Solivie;99000104;fr14 2004 1010 0505 0001 3m02 606",
+        "AMC2;Novaprev;99000205;FR14 2004 1010 0505 0001 3M02 607",
+    )
+    row = given(table(*lines, header="Code;Nom;N° AMC;RIB"))
+    assert row.refusals == [[3, "L’IBAN n’est pas valable."]]
+    applied(row)
+    assert Debtor.objects.get(code="AMC1").iban == "FR1420041010050500013M02606"
+
+
 def test_records_are_compared_then_created_and_brought_up_to_date() -> None:
     DebtorFactory(code="AMC1", name="Solivie", amc_number="0099000104", town="Brest")
     DebtorFactory(code="AMC2", name="Novaprev", amc_number="0099000205", town="Lille")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.enums import Role
@@ -39,6 +39,21 @@ def test_a_referent_corrects_a_record_and_the_page_says_that_it_is_theirs(refere
     debtor.refresh_from_db()
     assert (debtor.address, debtor.locked) == ("3 rue du Port", ["address"])
     assert '1 rue du Port → <b class="strong">3 rue du Port' in answer.text
+
+
+def test_a_bank_account_is_checked_then_shown_by_four(referent, debtor) -> None:
+    where = f"/debiteurs/{debtor.pk}/fiche/"
+    wrong = referent.post(where, typed(debtor, iban="FR14 2004 1010 0505 0001 3M02 607"))
+    assert wrong.status_code == 422 and "Cet IBAN n’est pas valable" in wrong.text
+    referent.post(where, typed(debtor, iban="fr14 2004 1010 0505 0001 3m02 606"))
+    debtor.refresh_from_db()
+    assert debtor.iban == "FR1420041010050500013M02606"
+    assert "FR14 2004 1010 0505 0001 3M02 606" in page(referent, debtor)
+
+
+def test_postgresql_refuses_a_bank_account_that_is_not_one(debtor) -> None:
+    with pytest.raises(IntegrityError, match="debtor_iban_is_compact"), transaction.atomic():
+        Debtor.objects.filter(pk=debtor.pk).update(iban="FR14 2004")
 
 
 def test_what_waits_is_first_and_taken_or_left_in_one_click(referent, debtor) -> None:
