@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -72,19 +73,32 @@ def attach(agreement_id: int, pages: Sequence[bytes], actor: Actor) -> Agreement
 
 
 def detach(letter_id: int, actor: Actor) -> Agreement:
-    """Take a letter away: it is another patient's, or serves no more. Its pages are erased. Raises Refused."""
-    with held(AgreementLetter.objects.values_list("agreement_id", flat=True).get(pk=letter_id)) as (_, agreement):
+    """Take a letter away: it is another patient's, or serves no more. Its pages are erased. Raises Refused: it is already.
+
+    Of a closed one too: what is another patient's stays nowhere.
+    """
+    gone = Refused("Ce courrier est déjà retiré.")
+    of = AgreementLetter.objects.filter(pk=letter_id).values_list("agreement_id", flat=True).first()
+    if of is None:
+        raise gone
+    with held(of, even_closed=True) as (_, agreement):
         letter = agreement.letters.filter(pk=letter_id).first()
         if letter is None:
-            return agreement
+            raise gone
         count = letter.pages.count()
         erase([letter])
-        left = agreement.letters.filter(received_at__gt=agreement.answered_at or agreement.opened_at)
-        if agreement.unread_since is not None:
-            agreement.unread_since = left.order_by("received_at").values_list("received_at", flat=True).first()
-        agreement.save(update_fields=["unread_since"])
+        if agreement.unread_since is not None and agreement.closed_at is None:
+            agreement.unread_since = _oldest_unread(agreement)
+            agreement.save(update_fields=["unread_since"])
         note(agreement, AgreementAct.DETACHED, actor, said=_counted(count))
     return agreement
+
+
+def _oldest_unread(agreement: Agreement) -> datetime | None:
+    """Since when a letter waits that nobody has typed nor said to be no answer."""
+    over = agreement.steps.filter(act__in=[AgreementAct.ANSWERED, AgreementAct.READ]).order_by("-at").first()
+    waiting = agreement.letters.filter(received_at__gt=over.at if over else agreement.opened_at)
+    return waiting.order_by("received_at").values_list("received_at", flat=True).first()
 
 
 def read(agreement_id: int, actor: Actor) -> Agreement:

@@ -46,14 +46,16 @@ class Reply:
 
 
 @contextmanager
-def held(agreement_id: int, version: int | None = None) -> Iterator[tuple[Stay, Agreement]]:
+def held(
+    agreement_id: int, version: int | None = None, *, even_closed: bool = False
+) -> Iterator[tuple[Stay, Agreement]]:
     """Stay, then agreement, locked in this order. Raises Refused, Conflict; says in words what PostgreSQL refuses."""
     try:
         with transaction.atomic():
             stay_id = Agreement.objects.values_list("stay_id", flat=True).get(pk=agreement_id)
             stay = Stay.objects.select_for_update().get(pk=stay_id)
             agreement = Agreement.objects.select_for_update().get(pk=agreement_id)
-            if agreement.closed_at is not None:
+            if agreement.closed_at is not None and not even_closed:
                 raise Refused(f"Cette prise en charge est fermée : {agreement.get_closed_reason_display()}.")
             if version is not None and agreement.version != version:
                 raise Conflict(

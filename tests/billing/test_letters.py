@@ -188,6 +188,26 @@ def test_a_closed_one_takes_no_letter(signed_in) -> None:
     assert "est fermée" in page and kept() == [] and not agreement.letters.exists()
 
 
+def test_of_a_closed_one_a_letter_is_still_taken_away(signed_in, django_capture_on_commit_callbacks) -> None:
+    agreement = waiting()
+    letter = a_letter(agreement)
+    agreement.refresh_from_db()
+    following.close(agreement, AgreementEnd.BY_ROC)
+    with django_capture_on_commit_callbacks(execute=True):
+        told = signed_in(Role.BILLING).post(address("letter-detach", agreement, letter.pk), follow=True).text
+    assert "Courrier retiré" in told and kept() == [] and not agreement.letters.exists()
+    with pytest.raises(Refused, match="déjà retiré"):
+        letters.detach(letter.pk, SYSTEM)
+
+
+def test_a_letter_taken_away_brings_back_no_other_that_was_read(django_capture_on_commit_callbacks) -> None:
+    agreement = waiting()
+    a_letter(agreement)
+    letters.read(agreement.pk, SYSTEM)
+    second = a_letter(agreement, b"\xff\xd8\xff second")
+    assert letters.detach(second.pk, SYSTEM).unread_since is None
+
+
 def test_without_room_nothing_is_half_attached(monkeypatch) -> None:
     agreement = waiting()
     storage = storages["default"]
