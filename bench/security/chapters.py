@@ -62,6 +62,8 @@ CHAPTERS: Final[dict[str, tuple[str, ...]]] = {
         "tests/debtors/test_datamatrix_readers.py",
         "tests/debtors/test_datamatrix_sandbox.py",
         "tests/debtors/test_datamatrix_keeping.py",
+        "tests/debtors/test_datamatrix_letters.py",
+        "tests/billing/test_letters.py",
         "tests/teleservices/test_certificate_opening.py",
         "tests/billing/test_exchange_codec_returns.py",
     ),
