@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.files.storage import storages
+from django.core.files.storage import Storage, storages
 from django.db import models
 from django.db.models import F, Q
 
@@ -138,7 +138,7 @@ class AgreementStep(models.Model):
         return Actor(self.by, self.client).name
 
 
-def _storage():  # type: ignore[no-untyped-def]
+def _storage() -> Storage:
     return storages["default"]
 
 

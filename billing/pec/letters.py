@@ -63,11 +63,14 @@ def attach(agreement_id: int, pages: Sequence[bytes], actor: Actor) -> Agreement
         if not isinstance(problem, OSError):
             raise
         log.warning("letter_not_kept", agreement=agreement_id, problem=type(problem).__name__)
-        if no_room(problem):
+        full = no_room(problem)
+        if full:
             incidents.report("room", well=False)
         raise Refused(
-            "Ce courrier n’a pas pu être gardé : le dossier des fichiers ne répond pas, ou il est plein.",
-            todo="Gardez l’original. L’équipe technique est prévenue.",
+            "Ce courrier n’a pas pu être gardé\u00a0: "
+            + ("le disque des fichiers est plein." if full else "le dossier des fichiers ne répond pas."),
+            todo="Gardez l’original"
+            + (", l’équipe technique est prévenue." if full else ", et prévenez l’équipe technique."),
         ) from problem
     return letter
 

@@ -92,7 +92,7 @@ def remind(agreement_id: int, actor: Actor) -> Agreement:
         if agreement.state != AgreementState.REQUESTED or agreement.remind_at is None:
             raise Refused("Cette prise en charge n’attend pas de réponse.")
         if agreement.unread_since is not None:
-            raise Refused("L’organisme a écrit : il n’est plus à relancer.", todo="Saisissez sa réponse.")
+            raise Refused("L’organisme a écrit\u00a0: il n’est plus à relancer.", todo="Saisissez sa réponse.")
         if agreement.remind_at > now:
             raise Refused(
                 f"La prochaine relance est prévue le {timezone.localtime(agreement.remind_at):%d/%m/%Y}.",

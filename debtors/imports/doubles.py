@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -84,7 +84,19 @@ _COMPARED: Final = (
 )
 
 
-def beside(record: ImportRecord) -> list[dict[str, object]]:
+class Beside(NamedTuple):
+    """A record beside a line: its resemblance, what it holds of each field compared, what the line would write of it."""
+
+    debtor: Debtor
+    score: int | None
+    reasons: list[str]
+    values: list[str]
+    changes: set[str]
+    #: Labels of what a person holds, and the line would only propose.
+    held: list[str]
+
+
+def beside(record: ImportRecord) -> list[Beside]:
     """The records that a line looks like: score, reasons, and what the line would change of each. One query."""
     scored = {pk: (score, reasons) for pk, score, reasons in record.nears}
     keys = list(scored) or [record.near_id]
@@ -95,14 +107,14 @@ def beside(record: ImportRecord) -> list[dict[str, object]]:
             continue
         debtor, (score, reasons) = found[pk], scored.get(pk, (None, []))
         shown.append(
-            {
-                "debtor": debtor,
-                "score": score,
-                "reasons": reasons,
-                "values": [text_of(debtor, name) for name in _COMPARED],
-                "changes": set(_written(debtor, record.values)),
-                "held": [label_of(name) for name in differing(debtor, record.values) if name in debtor.locked],
-            }
+            Beside(
+                debtor,
+                score,
+                reasons,
+                [text_of(debtor, name) for name in _COMPARED],
+                set(_written(debtor, record.values)),
+                [label_of(name) for name in differing(debtor, record.values) if name in debtor.locked],
+            )
         )
     return shown
 
@@ -113,10 +125,10 @@ def _written(debtor: Debtor, values: dict[str, str]) -> list[str]:
     return [name for name in other if name not in debtor.locked and not (name == "operator" and debtor.operator)]
 
 
-def compared(record: ImportRecord, shown: list[dict[str, object]]) -> list[tuple[str, str, list[tuple[str, bool]]]]:
+def compared(record: ImportRecord, shown: list[Beside]) -> list[tuple[str, str, list[tuple[str, bool]]]]:
     """A row a field: its label, what the line says, what each record holds and whether it would change."""
     rows = []
     for place, name in enumerate(_COMPARED):
-        cells = [(one["values"][place], name in one["changes"]) for one in shown]  # type: ignore[index,operator]
+        cells = [(one.values[place], name in one.changes) for one in shown]
         rows.append((label_of(name), str(record.values.get(name, "")), cells))
     return rows

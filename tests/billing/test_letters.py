@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 from dataclasses import replace
 from datetime import timedelta
@@ -206,25 +205,6 @@ def test_a_letter_taken_away_brings_back_no_other_that_was_read(django_capture_o
     letters.read(agreement.pk, SYSTEM)
     second = a_letter(agreement, b"\xff\xd8\xff second")
     assert letters.detach(second.pk, SYSTEM).unread_since is None
-
-
-def test_without_room_nothing_is_half_attached(monkeypatch) -> None:
-    agreement = waiting()
-    storage = storages["default"]
-    put, pages = storage.inner._save, []  # type: ignore[attr-defined]
-
-    def full(name, content):
-        pages.append(name)
-        if len(pages) > 1:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return put(name, content)
-
-    monkeypatch.setattr(storage.inner, "_save", full)  # type: ignore[attr-defined]
-    with pytest.raises(Refused, match="n’a pas pu être gardé"):
-        letters.attach(agreement.pk, (b"\xff\xd8\xff one", b"\xff\xd8\xff two"), SYSTEM)
-    assert len(pages) == 2 and kept() == [] and not AgreementLetter.objects.exists()
-    agreement.refresh_from_db()
-    assert agreement.unread_since is None
 
 
 def test_postgresql_refuses_that_a_letter_is_rewritten() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from accounts.enums import Role
 from billing import lots
-from billing.enums import FileKind, FileStatus
+from billing.enums import AgreementState, FileKind, FileStatus
 from billing.models import ExchangeFile
 from tests.processes import run_together
 from tests.worklists import scene
+from tests.worklists.scene_pec import an_agreement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +43,22 @@ said = ["photo" in outcome.message, incidents.for_people()]
 print(json.dumps([card.pk == outcome.card.pk, bool(card.image), left("cards"), *said]))
 """
 )
+_LETTER = (
+    _NO_ROOM
+    + """
+from admissions.errors import Refused
+from admissions.events import SYSTEM
+from billing.models import Agreement, AgreementLetter
+from billing.pec import letters
+try:
+    letters.attach(Agreement.objects.get().pk, (b"x" * 100, b"y" * 20_000), SYSTEM)
+    said = ""
+except Refused as refused:
+    said = refused.sentence
+unread = Agreement.objects.get().unread_since is not None
+print(json.dumps([said, AgreementLetter.objects.count(), unread, left("default")]))
+"""
+)
 _LOT = (
     _NO_ROOM
     + """
@@ -65,6 +82,22 @@ def test_a_card_is_read_though_its_picture_finds_no_room(how, var) -> None:
     read, kept, files, said, banner = json.loads(told.splitlines()[-1])
     assert (read, kept, files, said) == (True, False, [], True)
     assert len(banner) == 1 and "disque des fichiers est plein" in banner[0]
+
+
+@pytest.mark.parametrize("how", ["disk", "writes", "length"])
+def test_of_a_letter_whose_second_page_finds_no_room_nothing_stays(how, var) -> None:
+    an_agreement(AgreementState.REQUESTED)
+    [told] = run_together(_LETTER, 1, FULL=how, ROOM="4096", **var)
+    said, count, unread, files = json.loads(told.splitlines()[-1])
+    assert "disque des fichiers est plein" in said and "prévenue" in said
+    assert (count, unread, files) == (0, False, [])
+
+
+def test_with_room_the_same_letter_is_kept(var) -> None:
+    an_agreement(AgreementState.REQUESTED)
+    [told] = run_together(_LETTER, 1, **var)
+    said, count, unread, files = json.loads(told.splitlines()[-1])
+    assert (said, count, unread, len(files)) == ("", 1, True, 2)
 
 
 def test_with_room_the_same_card_is_kept_with_its_picture(var) -> None:
