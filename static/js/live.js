@@ -51,6 +51,21 @@ function askAgainIfOld({ detail }) {
   window.htmx.ajax("GET", elt.getAttribute("hx-get"), { source: elt, target: elt, swap: "outerHTML" });
 }
 
+/**
+ * A part may be drawn again while one of its buttons waits for an answer. htmx tells the button, which has left the page:
+ * nobody hears what was done, or that it was not.
+ */
+function hearForTheGone({ detail }) {
+  const { elt, xhr } = detail;
+  xhr.addEventListener("readystatechange", () => {
+    if (xhr.readyState !== XMLHttpRequest.DONE || elt.isConnected) return;
+    const told = xhr.getResponseHeader("HX-Trigger") ?? "";
+    const names = told.startsWith("{") ? Object.keys(JSON.parse(told)) : told.split(",");
+    for (const name of names) if (name.trim()) window.htmx.trigger(document.body, name.trim());
+    if ((xhr.status === 0 || xhr.status >= 400) && !isSignedOut(xhr) && !isPolling(elt)) showFailed(xhr.status);
+  });
+}
+
 function showLost(element) {
   element.classList.add("is-stale");
   const bar = document.getElementById("connection");
@@ -113,6 +128,7 @@ export function start() {
   document.addEventListener("htmx:beforeSend", ({ detail }) => {
     if (/gap:/.test(detail.elt.getAttribute?.("hx-trigger"))) knownAt.set(detail.xhr, newsFor(detail.elt));
   });
+  document.addEventListener("htmx:beforeSend", hearForTheGone);
   document.addEventListener("htmx:afterSettle", askAgainIfOld);
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => announceIn(detail.target));
   document.addEventListener("htmx:sendError", failed);

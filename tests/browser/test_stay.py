@@ -219,6 +219,45 @@ def test_what_happens_while_a_part_is_being_asked_for_is_shown_too(desk: Page, c
     expect(desk.locator("#coverages")).to_contain_text("Mutuelle du Littoral")
 
 
+def gathering_stay(patient: Patient) -> Stay:
+    """A stay whose simulation waits for the changes that may follow."""
+    stay = StayFactory(patient=patient, unit=UnitFactory(code="3120"), planned_end_at=timezone.now() + dt.timedelta(days=3))
+    stay = stays.admit(stay.pk, timezone.now(), SYSTEM)
+    coverage = CoverageFactory(patient=patient, convention="RO", debtor=DebtorFactory(name="Solivie Mutuelle"))
+    TeleserviceCall.objects.create(
+        stay=stay, coverage=coverage, debtor=coverage.debtor, channel=coverage.debtor.amc_number, operation=Operation.SIM,
+        event=stay.events.first(), not_before=timezone.now() + dt.timedelta(minutes=5),
+    )  # fmt: skip
+    return stay
+
+
+def test_an_act_counts_though_its_part_is_drawn_again_meanwhile(desk: Page, camille, keyboard) -> None:
+    stay = gathering_stay(camille)
+    desk.goto(f"/sejours/{stay.iep}/")
+    now = desk.get_by_role("button", name="Simuler maintenant")
+    held: list[Route] = []
+    desk.route("**/simuler/", lambda route: held.append(route), times=1)
+    with desk.expect_request("**/simuler/"):
+        now.focus()
+        keyboard.press("Enter")
+    with desk.expect_response("**/factures/"):
+        desk.evaluate("document.body.dispatchEvent(new CustomEvent('gap:moved'))")
+    # What was asked by a button that has left the page is done, and the page learns it at once.
+    expect(now).to_be_focused()
+    desk.evaluate("document.body.addEventListener('gap:acted', () => console.log('heard'))")
+    with desk.expect_console_message(lambda message: message.text == "heard"):
+        held[0].continue_()
+    expect(now).to_have_count(0)
+    # Drawn again, it can be pressed at once: there is no instant at which it is only an image of itself.
+    TeleserviceCall.objects.update(not_before=timezone.now() + dt.timedelta(minutes=5))
+    desk.evaluate(
+        "document.addEventListener('htmx:afterSwap', ({target}) => target.id === 'invoices'"
+        " && setTimeout(() => document.getElementById('simulate-now').click()), {capture: true})"
+    )
+    with desk.expect_response("**/simuler/"):
+        desk.evaluate("document.body.dispatchEvent(new CustomEvent('gap:moved'))")
+
+
 def test_a_part_that_fails_leaves_the_page_usable(desk: Page, camille, keyboard) -> None:
     stay = StayFactory(patient=camille, unit=UnitFactory(code="3120"))
     desk.route("**/facturation/**", lambda route: route.fulfill(status=500, body="non"))
