@@ -48,6 +48,7 @@ class Action(StrEnum):
     PROTECT_DOSSIER = "protect_dossier"
     SEE_SECURITY = "see_security"
     CLOSE_DOWNTIME = "close_downtime"
+    DECIDE_IDENTITY = "decide_identity"
 
 
 class Reach(StrEnum):

@@ -49,4 +49,5 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.BREAK_GLASS: _all(Reach.SERVICES, *_WORKERS),
     Action.PROTECT_DOSSIER: _all(Reach.SERVICES, Role.REFERENT),
     Action.CLOSE_DOWNTIME: _all(Reach.ESTABLISHMENT, Role.REFERENT),
+    Action.DECIDE_IDENTITY: _all(Reach.SERVICES, Role.REFERENT),
 }

@@ -16,6 +16,62 @@ class IdentityStatus(models.TextChoices):
     QUALIFIED = "QUAL", "identité qualifiée"
 
 
+class IdentityAct(models.TextChoices):
+    """What moves an identity from one status to another, or says something of it."""
+
+    DOCUMENT = "document", "pièce d’identité vue"
+    INS_FOUND = "ins_found", "INS récupérée"
+    INS_CONFIRMED = "ins_confirmed", "INS vérifiée"
+    INS_NONE = "ins_none", "INSi : aucune identité"
+    INS_SEVERAL = "ins_several", "INSi : plusieurs identités"
+    INS_PROPOSED = "ins_proposed", "INSi : identité à comparer"
+    INS_REFUSED = "ins_refused", "identité trouvée écartée"
+    INS_ENDED = "ins_ended", "INS abandonnée"
+    TRAITS = "traits", "traits stricts corrigés"
+    DOUBTFUL = "doubtful", "identité douteuse"
+    TRUSTED = "trusted", "doute levé"
+    FICTITIOUS = "fictitious", "identité fictive"
+    REAL = "real", "identité réelle"
+    HOMONYM = "homonym", "homonyme signalé"
+    ALONE = "alone", "homonyme retiré"
+
+
+class InsSource(models.TextChoices):
+    TRAITS = "traits", "INSi, par les traits"
+    VITALE = "vitale", "INSi, par la carte Vitale"
+    HISTORY = "history", "INSi, ancien matricule"
+
+
+class InsEnd(models.TextChoices):
+    """Why a matricule is no longer a patient's here."""
+
+    FORMER = "former", "ancien matricule"
+    TRAITS = "traits", "traits stricts corrigés"
+    DOUBT = "doubt", "identité douteuse"
+    FICTITIOUS = "fictitious", "identité fictive"
+    REFUTED = "refuted", "non confirmée par INSi"
+    REPLACED = "replaced", "autre matricule reçu"
+
+
+class InsOutcome(models.TextChoices):
+    """What the national service last said of a patient."""
+
+    UNASKED = "", "pas encore demandée"
+    FOUND = "found", "identité trouvée"
+    NONE = "none", "aucune identité"
+    SEVERAL = "several", "plusieurs identités"
+    PROPOSED = "proposed", "identité à comparer"
+    REFUSED = "refused", "identité écartée"
+    REFUTED = "refuted", "identité non confirmée"
+
+
+class ProposalState(models.TextChoices):
+    WAITING = "waiting", "à comparer"
+    ACCEPTED = "accepted", "retenue"
+    REFUSED = "refused", "écartée"
+    REPLACED = "replaced", "remplacée"
+
+
 class Protection(models.TextChoices):
     """Why a dossier is opened with a reason only. Nobody: it is opened as any other."""
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.models import Establishment
 from admissions.enums import DischargeMode, Requalification, Sex, StayKind
 from admissions.errors import Refused
 from admissions.models import Patient, Stay, Unit
+from admissions.services.identity import documents_on
 from admissions.services.patients import Traits
 from gap.moments import DayField, MomentField
 
@@ -63,9 +65,22 @@ class IdentityForm(ServiceForm):
     phone = forms.CharField(label="Téléphone", max_length=20, required=False)
     email = forms.EmailField(label="Courriel", required=False)
 
-    def __init__(self, *args: Any, locked: Patient | None = None, **options: Any) -> None:
+    document = forms.ChoiceField(
+        label="Copiée de la pièce", choices=[], required=False, help_text="Valide l’identité si la pièce fait foi."
+    )
+    reason = forms.CharField(label="Motif de l’ouverture", max_length=200)
+
+    def __init__(self, *args: Any, locked: Patient | None = None, opened: bool = False, **options: Any) -> None:
+        """`opened`: the strict traits of a locked identity are asked for all the same, and why."""
         super().__init__(*args, **options)
         self.locked = locked
+        if not opened:
+            del self.fields["reason"]
+        if locked:
+            del self.fields["document"]
+        else:
+            seen = [(kind.code, kind.label) for kind in documents_on(timezone.localdate())]
+            self.fields["document"].choices = [("", "aucune"), *seen]  # type: ignore[attr-defined]
         if locked:
             # Locked data is text on the screen, not a disabled field: it is not asked for at all.
             for name in self.STRICT:
@@ -75,8 +90,12 @@ class IdentityForm(ServiceForm):
             if name in self.fields:
                 self.fields[name].widget.attrs["autocomplete"] = "off"
 
+    @property
+    def why(self) -> str:
+        return " ".join(str(self.cleaned_data.get("reason", "")).split())
+
     def traits(self) -> Traits:
-        values = dict(self.cleaned_data)
+        values = {name: value for name, value in self.cleaned_data.items() if name not in ("document", "reason")}
         if self.locked:
             values |= {name: getattr(self.locked, name) for name in self.STRICT}
         values["birth_rank"] = values.get("birth_rank") or 1

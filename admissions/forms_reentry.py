@@ -26,9 +26,13 @@ class KnownBirthForm(ServiceForm):
 
 
 class SheetIdentityForm(IdentityForm):
-    """The traits of somebody who is not known yet."""
+    """The traits of somebody who is not known yet. A sheet is no document: nothing was compared."""
 
     focus = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        del self.fields["document"]
 
 
 class SheetEntryForm(AdmissionForm):

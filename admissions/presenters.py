@@ -70,14 +70,14 @@ class Banner:
 _IDENTITY: Final = {
     IdentityStatus.PROVISIONAL: ("shield-question", "wait"),
     IdentityStatus.VALIDATED: ("shield-check", "ok"),
-    IdentityStatus.RETRIEVED: ("shield-check", "ok"),
+    IdentityStatus.RETRIEVED: ("shield-check", "sys"),
     IdentityStatus.QUALIFIED: ("shield-check", "ok"),
 }
-LOCKED: Final = (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
 
 
 def banner(patient: Patient, stay: Stay | None = None) -> Banner:
     icon, tone = _IDENTITY[IdentityStatus(patient.identity_status)]
+    qualified = patient.identity_status == IdentityStatus.QUALIFIED
     return Banner(
         birth_name=patient.birth_name,
         first_names=patient.first_names,
@@ -87,13 +87,19 @@ def banner(patient: Patient, stay: Stay | None = None) -> Banner:
         sex_label=f"sexe {patient.get_sex_display()}",
         ins_icon=icon,
         ins_tone=tone,
-        ins_status_label=f"{patient.get_identity_status_display().capitalize()}, NIR",
-        ins_display=nir(patient.nir) if patient.nir else "inconnu",
+        ins_status_label=f"{patient.get_identity_status_display().capitalize()}, INS",
+        # The matricule is shown of a qualified identity only (RNIV).
+        ins_display=nir(patient.ins) if qualified and patient.ins else "non qualifiée",
         ipp=patient.ipp,
         iep=stay.iep if stay else "",
-        alerts=homonym_alerts(patient),
+        alerts=[*doubt_alerts(patient), *homonym_alerts(patient)],
         protection=patient.get_protection_display() if patient.protection else "",
     )
+
+
+def doubt_alerts(patient: Patient) -> list[Alert]:
+    said = ((patient.doubtful, "stop", "Identité douteuse"), (patient.fictitious, "stop", "Identité fictive"))
+    return [Alert(tone, "alert-triangle", text) for holds, tone, text in said if holds]
 
 
 def homonym_alerts(patient: Patient) -> list[Alert]:
@@ -108,7 +114,11 @@ def homonym_alerts(patient: Patient) -> list[Alert]:
     )
     count = len(others.values_list("pk")[:10])
     if not count:
-        return []
+        return (
+            [Alert("wait", "users", f"Homonyme signalé{NBSP}: vérifier la date de naissance")]
+            if patient.homonym
+            else []
+        )
     words = "1 homonyme" if count == 1 else f"{count if count < 10 else '10 ou plus'} homonymes"
     return [Alert("wait", "users", f"{words}{NBSP}: vérifier la date de naissance")]
 

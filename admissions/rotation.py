@@ -11,9 +11,9 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, QuerySet
 
-from admissions.models import Card, CardReading, CardTally, Coverage, Patient
+from admissions.models import Card, CardReading, CardTally, Coverage, InsRecord, Patient
 from debtors.enums import GONE
 from debtors.models import DatamatrixAssociation
 from gap.money import euros
@@ -22,8 +22,11 @@ Told = Callable[[str, int], None]
 _READ_AT_ONCE = 2000
 
 
-class _NirIndex:
-    name = "index des NIR"
+class _ValueIndex:
+    """The index of an encrypted column: NIR of a patient, matricule of the national identity, of now or of before."""
+
+    def __init__(self, name: str, model: type[Model], field: str, index_of: Callable[[str], str]) -> None:
+        self.name, self._rows, self._field, self._index_of = name, model._default_manager, field, index_of
 
     def left(self) -> int:
         return sum(1 for _ in self._due())
@@ -32,18 +35,19 @@ class _NirIndex:
         count = 0
         for pk in self._due():
             with transaction.atomic():
-                patient = Patient.objects.select_for_update().only("nir", "nir_index").get(pk=pk)
-                if patient.nir:
-                    Patient.objects.filter(pk=pk).update(nir_index=Patient.index_of_nir(patient.nir))
+                row = self._rows.select_for_update().only(self._field).get(pk=pk)
+                if value := getattr(row, self._field):
+                    self._rows.filter(pk=pk).update(**{f"{self._field}_index": self._index_of(value)})
             count += 1
             if count % batch == 0:
                 told(self.name, batch)
         told(self.name, count % batch)
 
     def _due(self) -> Iterator[int]:
-        rows = Patient.objects.filter(nir_index__isnull=False).order_by("pk").values_list("pk", "nir", "nir_index")
-        for pk, nir, index in _in_pages(rows):
-            if nir and Patient.index_of_nir(nir) != index:
+        index = f"{self._field}_index"
+        rows = self._rows.filter(**{f"{index}__isnull": False}).order_by("pk").values_list("pk", self._field, index)
+        for pk, value, written in _in_pages(rows):
+            if value and self._index_of(value) != written:
                 yield pk
 
 
@@ -179,5 +183,7 @@ def _in_pages(rows: Any) -> Iterator[Any]:
         last = page[-1][0]
 
 
-NIR_INDEX = _NirIndex()
+NIR_INDEX = _ValueIndex("index des NIR", Patient, "nir", Patient.index_of_nir)
+INS_INDEX = _ValueIndex("index des INS", Patient, "ins", InsRecord.index_of)
+FORMER_INS_INDEX = _ValueIndex("index des anciennes INS", InsRecord, "ins", InsRecord.index_of)
 CARD_MARKS = _CardMarks()

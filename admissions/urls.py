@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from admissions.views import admission, arrivals, cards, glass, patients, presence, reentry, search, stays
+from admissions.views import admission, arrivals, cards, glass, identity, patients, presence, reentry, search, stays
 
 app_name = "admissions"
 
@@ -24,12 +24,17 @@ urlpatterns = [
     path("carte/attente/", cards.scan_ahead, name="scan-ahead"),
     path("patients/<str:ipp>/", patients.patient, name="patient"),
     path("patients/<str:ipp>/identite/", patients.identity, name="identity"),
-    path("patients/<str:ipp>/identite/piece/", patients.identity_check, name="identity-check"),
+    path("patients/<str:ipp>/identite/piece/", identity.check, name="identity-check"),
+    path("patients/<str:ipp>/identite/signaler/", identity.report, name="identity-report"),
+    path("patients/<str:ipp>/identite/trancher/", identity.settle, name="identity-settle"),
+    path("patients/<str:ipp>/identite/historique/", identity.history, name="identity-history"),
+    path("patients/<str:ipp>/identite/proposee/", identity.decide, name="identity-decide"),
     path("patients/<str:ipp>/ouvrir/", glass.open_protected, name="open-protected"),
     path("patients/<str:ipp>/protection/", glass.protect, name="protect"),
     path("patients/<str:ipp>/sejour/", admission.new_stay, name="new-stay"),
     path(_STAY, stays.stay, name="stay"),
     path(f"{_STAY}admission/", admission.admission, name="admission"),
+    path(f"{_STAY}identite/", identity.part, name="identity-part"),
     path(f"{_STAY}carte/", cards.stay_scan, name="stay-scan"),
     path(f"{_STAY}carte/<int:card_id>/photo/", cards.card_picture, name="card-picture"),
     path(f"{_STAY}carte/<int:card_id>/organisme/", cards.card_grid, name="card-grid"),

@@ -8,9 +8,18 @@ import factory
 from django.utils import timezone
 
 from accounts.models import Establishment
-from admissions.enums import CoverageKind, CoverageSource, Domain, StayKind, StayStatus
+from admissions.enums import (
+    CoverageKind,
+    CoverageSource,
+    Domain,
+    IdentityStatus,
+    InsOutcome,
+    InsSource,
+    StayKind,
+    StayStatus,
+)
 from admissions.events import SYSTEM
-from admissions.models import Coverage, Patient, Stay, Unit
+from admissions.models import Coverage, InsRecord, Patient, Stay, Unit
 from admissions.services.patients import Traits, create_patient
 from debtors.enums import AssociationStatus, DebtorKind
 from debtors.models import DatamatrixAssociation, Debtor, DirectoryEntry
@@ -20,6 +29,27 @@ def invented_nir(number: int, *, sex: str = "2", year: int = 84, month: int = 5)
     """A NIR of the place 99 990 (nobody's), with its right key: 15 characters."""
     body = f"{sex}{year:02d}{month:02d}99990{number % 1000:03d}"
     return f"{body}{97 - int(body) % 97:02d}"
+
+
+def known_as(status: IdentityStatus, *patients: Patient) -> None:
+    """Give patients an identity of this status, with the matricule and the document that make it."""
+    recovered = status in (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
+    seen = status in (IdentityStatus.VALIDATED, IdentityStatus.QUALIFIED)
+    for patient in patients:
+        ins = invented_nir(patient.pk) if recovered else None
+        patient.ins, patient.ins_index = ins, InsRecord.index_of(ins) if ins else None
+        patient.ins_oid = "1.2.250.1.213.1.4.10" if ins else ""
+        patient.ins_outcome = InsOutcome.FOUND if ins else InsOutcome.UNASKED
+        patient.ins_answered_at = timezone.now() if ins else None
+        patient.document_kind = "CNI" if seen else ""
+        patient.document_seen_at = timezone.now() if seen else None
+        patient.identity_status = status
+        patient.save()
+        if ins:
+            InsRecord.objects.create(
+                patient=patient, ins=ins, ins_index=patient.ins_index, oid=patient.ins_oid, source=InsSource.TRAITS,
+                received_at=timezone.now(),
+            )  # fmt: skip
 
 
 class EstablishmentFactory(factory.django.DjangoModelFactory):

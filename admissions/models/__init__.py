@@ -1,6 +1,7 @@
 from admissions.models.coverage import Card, Coverage, Rights
 from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
+from admissions.models.identity import IdentityChange, IdentityDocumentKind, InsProposal, InsRecord
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
 from admissions.models.readings import CardReading, CardTally
@@ -14,6 +15,10 @@ __all__ = [
     "CardTally",
     "Coverage",
     "EventDelivery",
+    "IdentityChange",
+    "IdentityDocumentKind",
+    "InsProposal",
+    "InsRecord",
     "Movement",
     "ParticularRequest",
     "Patient",

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import ApiClient, Establishment
-from admissions.enums import IdentityStatus, Protection, Sex
+from admissions.enums import IdentityStatus, InsOutcome, Protection, Sex
 from admissions.masked import Masked
 from gap.crypto import blind_index, blind_indexes
 from gap.fields import EncryptedTextField
@@ -33,6 +33,24 @@ class Patient(models.Model):
     identity_status = models.CharField(
         "statut de l’identité", max_length=5, choices=IdentityStatus.choices, default=IdentityStatus.PROVISIONAL
     )
+    # The matricule of the national identity, with its key: 15 characters. Shown and shared when qualified only.
+    ins = EncryptedTextField("matricule INS", null=True)
+    ins_index = models.CharField(max_length=64, null=True, editable=False)
+    ins_oid = models.CharField("OID de l’INS", max_length=30, blank=True, default="", db_default="")
+    ins_outcome = models.CharField(
+        "réponse d’INSi", max_length=8, choices=InsOutcome.choices, blank=True, default="", db_default=""
+    )
+    # When the national service last answered of this identity, whatever it said.
+    ins_answered_at = models.DateTimeField("INSi a répondu le", null=True)
+    # The document that was compared with the traits, which have not changed since.
+    document_kind = models.CharField("pièce vue", max_length=3, blank=True, default="", db_default="")
+    document_seen_at = models.DateTimeField("pièce vue le", null=True)
+    document_seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="pièce vue par", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    doubtful = models.BooleanField("identité douteuse", default=False, db_default=False)
+    fictitious = models.BooleanField("identité fictive", default=False, db_default=False)
+    homonym = models.BooleanField("homonyme", default=False, db_default=False)
     protection = models.CharField(
         "protection", max_length=10, choices=Protection.choices, blank=True, default="", db_default=""
     )
@@ -56,11 +74,39 @@ class Patient(models.Model):
                 condition=Q(nir__isnull=True, nir_index__isnull=True) | Q(nir__isnull=False, nir_index__isnull=False),
                 name="nir_is_indexed",
             ),
+            # RNIV, EXI SI 07: recovered by INSi or not, document compared or not. Two facts make the four statuses.
+            models.CheckConstraint(
+                condition=Q(ins__isnull=True, document_seen_at__isnull=True, identity_status=IdentityStatus.PROVISIONAL)
+                | Q(ins__isnull=True, document_seen_at__isnull=False, identity_status=IdentityStatus.VALIDATED)
+                | Q(ins__isnull=False, document_seen_at__isnull=True, identity_status=IdentityStatus.RETRIEVED)
+                | Q(ins__isnull=False, document_seen_at__isnull=False, identity_status=IdentityStatus.QUALIFIED),
+                name="status_follows_ins_and_document",
+            ),
+            models.CheckConstraint(
+                condition=Q(doubtful=False, fictitious=False) | Q(identity_status=IdentityStatus.PROVISIONAL),
+                name="doubtful_or_fictitious_is_provisional",
+            ),
+            models.CheckConstraint(
+                condition=Q(ins__isnull=True, ins_index__isnull=True, ins_oid="")
+                | (Q(ins__isnull=False, ins_index__isnull=False) & ~Q(ins_oid="")),
+                name="ins_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(document_seen_at__isnull=True, document_kind="")
+                | (Q(document_seen_at__isnull=False) & ~Q(document_kind="")),
+                name="document_seen_has_a_kind",
+            ),
+            models.CheckConstraint(condition=Q(ins_outcome__in=InsOutcome.values), name="ins_outcome_is_known"),
             models.CheckConstraint(condition=Q(sex__in=Sex.values), name="sex_is_known"),
             models.CheckConstraint(condition=Q(protection__in=Protection.values), name="protection_is_known"),
             models.CheckConstraint(condition=~Q(birth_name="") & ~Q(first_names=""), name="patient_is_named"),
         ]
-        indexes = [models.Index(fields=["birth_date", "birth_name"], name="patient_birth")]
+        indexes = [
+            models.Index(fields=["birth_date", "birth_name"], name="patient_birth"),
+            models.Index(fields=["ins_index"], condition=Q(ins_index__isnull=False), name="patient_ins"),
+            # Whose national identity is to be verified again, the oldest answer first.
+            models.Index(fields=["ins_answered_at"], condition=Q(ins__isnull=False), name="patient_ins_age"),
+        ]
 
     def __str__(self) -> str:
         # Never the name: a patient's text form may end in a log.

@@ -9,15 +9,15 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from admissions.enums import EventKind, IdentityStatus, StayStatus
+from admissions.enums import EventKind
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor, record_event
-from admissions.models import Patient, PatientNameToken
+from admissions.models import Patient
 from admissions.rules import identity
+from admissions.services.identity import OPEN_STAYS, check_document, is_locked, strict_traits, traits_changed
+from admissions.services.names import index_names
 from gap.identifiers import InvalidIdentifier, parse_nir
 from gap.locks import hold_for_transaction
-
-_LOCKED = (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ def created_with(creation_key: UUID) -> Patient | None:
     return Patient.objects.filter(creation_key=creation_key).first()
 
 
-def create_patient(traits: Traits, actor: Actor, *, creation_key: UUID | None = None) -> Patient:
+def create_patient(traits: Traits, actor: Actor, *, creation_key: UUID | None = None, document: str = "") -> Patient:
     """Create a patient; the same `creation_key` gives the same patient again. Raises Refused.
+
+    `document`: the kind of document that the traits were copied from; a trusted one validates the identity.
 
     An IPP is taken last: a refused demand, or a second one, leaves no hole in the numbers.
     """
@@ -73,38 +75,48 @@ def create_patient(traits: Traits, actor: Actor, *, creation_key: UUID | None = 
                 return already
         patient.ipp = f"{next_number('patient_ipp'):09d}"
         patient.save()
-        _index_names(patient)
+        index_names(patient)
+        if document:
+            patient = check_document(patient.pk, document, actor, version=patient.version)
     return patient
 
 
-def correct_patient(patient_id: int, traits: Traits, actor: Actor, *, version: int) -> Patient:
-    """Correct an identity. Raises Conflict if somebody saved since `version`, Refused if the traits are locked."""
+def correct_patient(
+    patient_id: int, traits: Traits, actor: Actor, *, version: int, reason: str = "", document: str = ""
+) -> Patient:
+    """Correct an identity. What was sure of it no longer is: neither the matricule nor the document stays.
+
+    `reason`: why the strict traits of a retrieved or qualified identity are opened, empty for anybody else's.
+    `document`: the kind of document that the new traits were copied from, which validates them at once if it is trusted.
+    Raises Conflict if somebody saved since `version`, Refused if the traits are locked and no reason is given.
+    """
     checked = _checked(traits)
     with transaction.atomic():
-        patient = Patient.objects.select_for_update().get(pk=patient_id)
+        patient = Patient.objects.select_for_update(of=("self",)).get(pk=patient_id)
         if patient.version != version:
             raise Conflict(
                 "Ce dossier a été enregistré par quelqu’un d’autre pendant votre saisie.",
                 kept="Votre saisie est gardée à l’écran ; rien n’a été écrasé.",
                 todo="Comparez les deux valeurs, puis enregistrez de nouveau.",
             )
-        before = (patient.birth_name, patient.first_names, patient.birth_date, patient.sex, patient.birth_place)
-        nir_before = patient.nir
+        before, nir_before, locked = strict_traits(patient), patient.nir, is_locked(patient)
         _write(patient, checked)
-        after = (patient.birth_name, patient.first_names, patient.birth_date, patient.sex, patient.birth_place)
-        if before != after and patient.identity_status in _LOCKED:
+        changed = before != strict_traits(patient)
+        if changed and locked and not reason:
             raise Refused(
                 "Les traits stricts d’une identité récupérée ou qualifiée sont verrouillés.",
                 todo="Signalez le doute à la cellule d’identitovigilance.",
             )
+        if changed:
+            traits_changed(patient, before, actor, reason)
         patient.version += 1
         patient.save()
-        _index_names(patient)
-        if before != after or nir_before != patient.nir:
-            for stay in patient.stays.filter(
-                status__in=[StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED]
-            ):
+        index_names(patient)
+        if changed or nir_before != patient.nir:
+            for stay in patient.stays.filter(status__in=OPEN_STAYS):
                 record_event(stay, EventKind.PATIENT_CORRECTED, actor)
+        if document:
+            patient = check_document(patient.pk, document, actor, version=patient.version)
     return patient
 
 
@@ -143,13 +155,3 @@ def _write(patient: Patient, traits: Traits) -> None:
         patient.nir_index = Patient.index_of_nir(number)
     else:
         patient.nir = patient.nir_index = None
-
-
-def _index_names(patient: Patient) -> None:
-    names = (patient.birth_name, patient.used_name, patient.first_names, patient.used_first_name)
-    wanted = identity.name_tokens(*filter(None, names))
-    present = set(patient.name_tokens.values_list("token", flat=True))
-    patient.name_tokens.filter(token__in=present - wanted).delete()
-    PatientNameToken.objects.bulk_create(
-        [PatientNameToken(patient=patient, token=token) for token in sorted(wanted - present)], ignore_conflicts=True
-    )

@@ -18,10 +18,12 @@ from admissions.enums import CoverageKind, RequestCode, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.forms import AdmissionForm, PlanForm
 from admissions.models import Patient, Stay
-from admissions.presenters import LOCKED, banner
+from admissions.presenters import banner
 from admissions.presenters_coverage import coverages_of_stay
+from admissions.presenters_identity import identity_view
 from admissions.services import coverage as coverage_services
 from admissions.services import desk, stays
+from admissions.services.identity import is_locked
 from admissions.views.common import (
     acted,
     actor,
@@ -73,7 +75,7 @@ def new_stay(request: HttpRequest, ipp: str) -> HttpResponse:
         "walk_in": walk_in,
         "card": request.POST.get("card", ""),
         "scan_url": reverse("admissions:scan-ahead"),
-        "locked": person.identity_status in LOCKED,
+        "locked": is_locked(person),
     }
     return draw(request, "admissions/new_stay.html", context, status=status)
 
@@ -199,8 +201,7 @@ def admission_context(request: HttpRequest, stay: Stay) -> dict[str, Any]:
         "ident": banner(person, stay),
         "version": stay.version,
         "scan_url": stay_scan_url(stay),
-        "locked": person.identity_status in LOCKED,
-        "checkable": person.identity_status in ("PROV", "RECUP"),
+        "identity": identity_view(person),
         "may_act": True,
         "amo": [view for view in covered if view.kind == CoverageKind.AMO],
         "amc": [view for view in covered if view.kind == CoverageKind.AMC],

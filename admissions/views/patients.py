@@ -10,7 +10,7 @@ from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
@@ -19,11 +19,13 @@ from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.forms import IdentityForm
 from admissions.models import Card, Coverage, Patient, Rights
-from admissions.presenters import LOCKED, banner, stay_row
+from admissions.presenters import banner, stay_row
 from admissions.presenters_coverage import coverage_view
+from admissions.presenters_identity import identity_view
 from admissions.querysets import likely_duplicates, parse_date
 from admissions.rules.identity import nir_disagreements
-from admissions.services import desk, patients
+from admissions.services import patients
+from admissions.services.identity import is_locked
 from admissions.views.common import actor, creation_key, draw, own_patients, own_stays, patient_or_404, version_of
 from gap.identifiers import InvalidIdentifier, parse_nir
 from gap.text import PARTICLES
@@ -57,7 +59,8 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
         "may_edit": colleague(request).may(Action.EDIT_PATIENT),
         "may_protect": colleague(request).may(Action.PROTECT_DOSSIER),
         "protections": Protection.choices,
-        "checkable": person.identity_status in ("PROV", "RECUP"),
+        "identity": identity_view(person),
+        "may_decide": colleague(request).may(Action.DECIDE_IDENTITY),
     }
 
 
@@ -66,15 +69,20 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
 def identity(request: HttpRequest, ipp: str) -> HttpResponse:
     """Correct the traits. Two people at once: both values side by side, and what was typed stays."""
     person = patient_or_404(request, ipp)
-    locked = person if person.identity_status in LOCKED else None
+    may_open = colleague(request).may(Action.DECIDE_IDENTITY)
+    opened = may_open and bool(request.POST.get("reason") or request.GET.get("ouvrir"))
+    locked = person if is_locked(person) and not opened else None
     theirs: list[tuple[str, str, str]] = []
     status = 200
     version = person.version
     if request.method == "POST":
-        form = IdentityForm(request.POST, locked=locked)
+        form = IdentityForm(request.POST, locked=locked, opened=opened)
         if form.is_valid():
             try:
-                patients.correct_patient(person.pk, form.traits(), actor(request), version=version_of(request))
+                patients.correct_patient(
+                    person.pk, form.traits(), actor(request), version=version_of(request), reason=form.why,
+                    document=form.cleaned_data.get("document", ""),
+                )  # fmt: skip
             except Conflict as conflict:
                 theirs = _differences(form, person)
                 form.refuse(conflict)
@@ -88,12 +96,13 @@ def identity(request: HttpRequest, ipp: str) -> HttpResponse:
         # After a conflict the person has both values before them: the next save is made knowingly.
         version = person.version if status == 409 else version_of(request)
     else:
-        form = IdentityForm(initial=IdentityForm.values_of(person), locked=locked)
+        form = IdentityForm(initial=IdentityForm.values_of(person), locked=locked, opened=opened and is_locked(person))
     context = {
         "patient": person,
         "ident": banner(person),
         "form": form,
         "locked": locked,
+        "may_open": may_open,
         "version": version,
         "theirs": theirs,
         "title": "Identité",
@@ -113,23 +122,6 @@ def _differences(form: IdentityForm, person: Patient) -> list[tuple[str, str, st
         if field.name in saved and shown.strip().upper() != saved[field.name].strip().upper():
             rows.append((str(field.label), saved[field.name] or "vide", shown or "vide"))
     return rows
-
-
-@needs(Action.EDIT_PATIENT)
-@require_POST
-def identity_check(request: HttpRequest, ipp: str) -> HttpResponse:
-    """A document was seen and the traits are those of the document."""
-    person = patient_or_404(request, ipp)
-    try:
-        checked = desk.check_identity(person.pk, actor(request), version=version_of(request))
-    except Refused as refused:
-        messages.warning(request, refused.sentence)
-    else:
-        messages.success(request, f"Pièce d’identité vue : {checked.get_identity_status_display()}.")
-    back = own_stays(request).filter(iep=request.POST.get("iep", "")).first()
-    if back is not None:
-        return redirect("admissions:admission", back.iep)
-    return redirect("admissions:patient", ipp)
 
 
 # ---- a person who is not known yet ----
@@ -154,7 +146,8 @@ def new(request: HttpRequest) -> HttpResponse:
             warnings = nir_warnings(form)
             if not candidates:
                 try:
-                    created = patients.create_patient(traits, actor(request), creation_key=key)
+                    seen = form.cleaned_data["document"]
+                    created = patients.create_patient(traits, actor(request), creation_key=key, document=seen)
                 except Refused as refused:
                     form.refuse(refused)
                 else:

@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from admissions.enums import IdentityStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM
 from admissions.models import Patient
 from admissions.querysets import likely_duplicates, search_patients
 from admissions.services.patients import Traits, correct_patient, create_patient
-from tests.factories import PatientFactory, StayFactory, invented_nir
+from tests.factories import PatientFactory, StayFactory, invented_nir, known_as
 
 pytestmark = pytest.mark.django_db
 TRAITS = Traits(birth_name="Le Bihan", first_names="Maryvonne Anne", birth_date=dt.date(1942, 1, 28), sex="F")
@@ -131,7 +132,7 @@ def test_the_second_of_two_corrections_is_told_and_overwrites_nothing() -> None:
 
 def test_the_strict_traits_of_a_qualified_identity_are_locked() -> None:
     patient = create_patient(TRAITS, SYSTEM)
-    Patient.objects.filter(pk=patient.pk).update(identity_status="QUAL")
+    known_as(IdentityStatus.QUALIFIED, patient)
     with pytest.raises(Refused, match="verrouillés"):
         correct_patient(patient.pk, replace(TRAITS, birth_name="Lebras"), SYSTEM, version=0)
     assert correct_patient(patient.pk, replace(TRAITS, phone="0299000000"), SYSTEM, version=0).phone

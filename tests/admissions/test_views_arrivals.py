@@ -17,11 +17,11 @@ from django.utils import timezone
 from accounts.enums import Role
 from admissions.enums import CoverageKind, IdentityStatus, RightsStatus
 from admissions.events import SYSTEM
-from admissions.models import Coverage, Patient, Rights, Stay
+from admissions.models import Coverage, Rights, Stay
 from admissions.services import stays
 from teleservices.enums import CallStatus, Disposition
 from teleservices.models import TeleserviceCall
-from tests.factories import AmoCoverageFactory, CoverageFactory, PatientFactory, StayFactory, UnitFactory
+from tests.factories import AmoCoverageFactory, CoverageFactory, PatientFactory, StayFactory, UnitFactory, known_as
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def at(hour: int, minute: int = 0) -> dt.datetime:
 def arriving(hour: int = 12, *, covered: bool = True, checked: bool = True, **traits) -> Stay:
     patient = PatientFactory(**traits)
     if checked:
-        Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+        known_as(IdentityStatus.VALIDATED, patient)
     if covered:
         AmoCoverageFactory(patient=patient)
         CoverageFactory(patient=patient)
@@ -80,7 +80,7 @@ def test_a_complete_file_misses_nothing(desk) -> None:
 def test_what_a_person_must_do_is_said_in_the_order_of_the_admission(desk) -> None:
     unchecked = arriving(checked=False)
     assert "Pièce d’identité à contrôler" in page(desk)
-    Patient.objects.filter(pk=unchecked.patient_id).update(identity_status=IdentityStatus.VALIDATED)
+    known_as(IdentityStatus.VALIDATED, unchecked.patient)
     Coverage.objects.all().delete()
     assert "Assurance maladie à saisir" in page(desk)
     AmoCoverageFactory(patient=unchecked.patient)

@@ -13,7 +13,7 @@ from admissions.enums import IdentityStatus
 from admissions.events import Actor
 from admissions.models import AdmissionEvent, Patient
 from admissions.services.patients import Traits, create_patient
-from tests.factories import CoverageFactory, PatientFactory, StayFactory, invented_nir
+from tests.factories import CoverageFactory, PatientFactory, StayFactory, invented_nir, known_as
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +96,7 @@ def test_two_people_at_once_see_both_values_and_nothing_is_overwritten(desk, pat
 
 
 def test_the_strict_traits_of_a_qualified_identity_are_text_and_cannot_be_sent(desk, patient) -> None:
-    Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.QUALIFIED)
+    known_as(IdentityStatus.QUALIFIED, patient)
     page = desk.get(reverse("admissions:identity", args=[patient.ipp])).text
     assert 'name="birth_name"' not in page and "Traits verrouillés" in page
     desk.post(
@@ -109,19 +109,24 @@ def test_the_strict_traits_of_a_qualified_identity_are_text_and_cannot_be_sent(d
 def test_a_document_seen_validates_the_identity_and_tells_the_stays(desk, patient) -> None:
     stay = StayFactory(patient=patient)
     answer = desk.post(
-        reverse("admissions:identity-check", args=[patient.ipp]), {"version": str(patient.version), "iep": stay.iep}
+        reverse("admissions:identity-check", args=[patient.ipp]),
+        {"version": str(patient.version), "iep": stay.iep, "document": "CNI"},
     )
     assert answer["Location"] == reverse("admissions:admission", args=[stay.iep])
     patient.refresh_from_db()
     assert patient.identity_status == IdentityStatus.VALIDATED
     assert AdmissionEvent.objects.filter(stay=stay, kind="patient_corrected").count() == 1
     # Seen twice is seen once.
-    desk.post(reverse("admissions:identity-check", args=[patient.ipp]), {"version": str(patient.version)})
+    desk.post(
+        reverse("admissions:identity-check", args=[patient.ipp]), {"version": str(patient.version), "document": "CNI"}
+    )
     assert AdmissionEvent.objects.filter(stay=stay, kind="patient_corrected").count() == 1
 
 
 def test_a_document_compared_with_traits_that_changed_since_validates_nothing(desk, patient) -> None:
-    answer = desk.post(reverse("admissions:identity-check", args=[patient.ipp]), {"version": "99"}, follow=True)
+    answer = desk.post(
+        reverse("admissions:identity-check", args=[patient.ipp]), {"version": "99", "document": "CNI"}, follow=True
+    )
     assert "corrigée par quelqu’un d’autre" in answer.text
     patient.refresh_from_db()
     assert patient.identity_status == IdentityStatus.PROVISIONAL

@@ -92,13 +92,13 @@ class TestOneAfterTheOther:
         assert again["idempotent-replayed"] == "true"
 
     def test_what_a_refused_demand_had_begun_to_write_is_undone(self, program, monkeypatch) -> None:
-        real = patients._index_names
+        real = patients.index_names
 
         def refuse(patient: Patient) -> None:
             real(patient)
             raise Refused("Une règle parle tard.")
 
-        monkeypatch.setattr(patients, "_index_names", refuse)
+        monkeypatch.setattr(patients, "index_names", refuse)
         program.post("/patients", SOMEONE, 422)
         assert not Patient.objects.exists()
         assert IdempotentReply.objects.get().status == 422
@@ -112,7 +112,7 @@ class TestOneAfterTheOther:
         assert Patient.objects.count() == 2
 
     def test_a_fault_of_ours_leaves_nothing_so_that_the_demand_can_be_sent_again(self, program, monkeypatch) -> None:
-        real = patients._index_names
+        real = patients.index_names
 
         def fall(patient: Patient) -> None:
             real(patient)
@@ -120,7 +120,7 @@ class TestOneAfterTheOther:
 
         key = str(uuid.uuid4())
         with monkeypatch.context() as broken:
-            broken.setattr(patients, "_index_names", fall)
+            broken.setattr(patients, "index_names", fall)
             with pytest.raises(RuntimeError):
                 program.send("post", "/patients", SOMEONE, key)
         assert not Patient.objects.exists()
@@ -212,13 +212,13 @@ class TestAtTheSameTime:
     @pytest.fixture(autouse=True)
     def _slow_creation(self, monkeypatch) -> None:
         """The real creation, a little long: the demands truly overlap."""
-        real = patients._index_names
+        real = patients.index_names
 
         def slowly(patient: Patient) -> None:
             real(patient)
             time.sleep(0.3)
 
-        monkeypatch.setattr(patients, "_index_names", slowly)
+        monkeypatch.setattr(patients, "index_names", slowly)
 
     def test_without_the_guard_each_demand_makes_a_patient(self, token, monkeypatch) -> None:
         monkeypatch.setattr(idempotency, "once", lambda view, request, required, act: act())
@@ -234,14 +234,14 @@ class TestAtTheSameTime:
         assert sorted(replayed for _, _, replayed in answers) == [False, True, True, True]
 
     def test_when_the_first_fails_the_one_that_waited_does_the_work(self, token, monkeypatch) -> None:
-        real, turn = patients._index_names, iter([True])
+        real, turn = patients.index_names, iter([True])
 
         def first_falls(patient: Patient) -> None:
             real(patient)
             if next(turn, False):
                 raise RuntimeError("a fault of ours")
 
-        monkeypatch.setattr(patients, "_index_names", first_falls)
+        monkeypatch.setattr(patients, "index_names", first_falls)
         answers = _together(token, str(uuid.uuid4()), count=2)
         assert sorted(status for status, _, _ in answers) == [201, 500]
         assert Patient.objects.count() == 1

@@ -13,7 +13,7 @@ from accounts.models import ApiClient
 from admissions.enums import IdentityStatus
 from admissions.models import AdmissionEvent, Patient
 from tests.api.conftest import ROOT
-from tests.factories import PatientFactory, StayFactory, invented_nir
+from tests.factories import PatientFactory, StayFactory, invented_nir, known_as
 
 pytestmark = pytest.mark.django_db
 
@@ -135,7 +135,7 @@ def test_a_corrected_identity_says_which_program_did_it(program) -> None:
 
 def test_the_traits_of_a_qualified_identity_are_locked(program) -> None:
     patient = PatientFactory()
-    Patient.objects.update(identity_status=IdentityStatus.QUALIFIED)
+    known_as(IdentityStatus.QUALIFIED, patient)
     problem = program.patch(f"/patients/{patient.ipp}", {"sex": "M", "version": 0}, 422)
     assert problem["message"] and problem["kept"] and problem["todo"]
 

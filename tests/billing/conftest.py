@@ -9,12 +9,11 @@ from django.utils import timezone
 
 from admissions.enums import IdentityStatus, StayKind
 from admissions.events import SYSTEM
-from admissions.models import Patient
 from admissions.services import coverage as coverages
 from admissions.services import stays
 from debtors.datamatrix import CardFields, Convention, encode, parse
 from tests.chain import settle
-from tests.factories import AmoCoverageFactory, AssociationFactory, DebtorFactory, PatientFactory, UnitFactory
+from tests.factories import AmoCoverageFactory, AssociationFactory, DebtorFactory, PatientFactory, UnitFactory, known_as
 
 #: The simulator's directory gives this payer for MCO alone, under conventions RO and VM.
 AMC = "0099000104"
@@ -44,7 +43,7 @@ def present(simulator, units, debtor, establishment):
 
     def make(kind: StayKind = StayKind.FULL, domain: str = "MCO", conventions=_EVERYWHERE):
         patient = PatientFactory()
-        Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+        known_as(IdentityStatus.VALIDATED, patient)
         AmoCoverageFactory(patient=patient)
         plan = stays.StayPlan(kind=kind, unit=units[domain], planned_start_at=timezone.now() - timedelta(days=3))
         stay = stays.preadmit(patient, establishment, plan, SYSTEM)

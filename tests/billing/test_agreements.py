@@ -35,6 +35,7 @@ from tests.factories import (
     DirectoryEntryFactory,
     PatientFactory,
     UnitFactory,
+    known_as,
 )
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,7 @@ def outside(simulator, establishment):
 
     def make(kind: StayKind = StayKind.FULL, *, admit: bool = True, **fields):
         patient = PatientFactory()
-        Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+        known_as(IdentityStatus.VALIDATED, patient)
         AmoCoverageFactory(patient=patient)
         debtor = fields.pop("debtor", None) or DebtorFactory(amc_number=OUT, name="Mutuelle du Bocage")
         CoverageFactory(patient=patient, debtor=debtor, convention="RO")

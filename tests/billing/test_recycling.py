@@ -11,14 +11,20 @@ from django.utils import timezone
 from accounts.enums import Role
 from admissions.enums import CoverageKind, IdentityStatus, StayKind
 from admissions.events import SYSTEM
-from admissions.models import Patient
 from admissions.querysets import care_date, coverages_on
 from admissions.services import coverage as coverages
 from admissions.services import recycling, stays
 from debtors.datamatrix import Convention
 from tests.billing.conftest import AMC
 from tests.chain import settle
-from tests.factories import AmoCoverageFactory, AssociationFactory, CoverageFactory, DebtorFactory, PatientFactory
+from tests.factories import (
+    AmoCoverageFactory,
+    AssociationFactory,
+    CoverageFactory,
+    DebtorFactory,
+    PatientFactory,
+    known_as,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +47,7 @@ def without_card(simulator, units, establishment):
 
     def make(number: str, name: str, domain: str = "MCO"):
         patient = PatientFactory()
-        Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+        known_as(IdentityStatus.VALIDATED, patient)
         AmoCoverageFactory(patient=patient)
         year = timezone.localdate().year
         CoverageFactory(

@@ -13,14 +13,13 @@ from accounts.enums import Role
 from admissions.enums import DischargeMode, EventKind, IdentityStatus, RightsStatus, StayKind
 from admissions.errors import Refused
 from admissions.events import SYSTEM, Actor
-from admissions.models import Patient
 from admissions.services import coverage as coverages
 from admissions.services import stays
 from billing.enums import Payer
 from billing.stay_money import estimate_of
 from teleservices.enums import CallStatus
 from tests.chain import hasten, settle
-from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, UnitFactory
+from tests.factories import AmoCoverageFactory, CoverageFactory, DebtorFactory, PatientFactory, UnitFactory, known_as
 
 pytestmark = pytest.mark.django_db
 AMC = "0099000104"
@@ -31,7 +30,7 @@ def refused(simulator, establishment):
     """A stay preadmitted for today, whose AMC says that the contract is over."""
     simulator.control("POST", "/scenario", {"amc": AMC, "operation": "IDB", "behaviour": "code:RC15"})
     patient = PatientFactory()
-    Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+    known_as(IdentityStatus.VALIDATED, patient)
     AmoCoverageFactory(patient=patient)
     CoverageFactory(patient=patient, convention="RO", debtor=DebtorFactory(amc_number=AMC, name="Prévoyance du Rail"))
     unit = UnitFactory(establishment=establishment)

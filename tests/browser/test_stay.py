@@ -29,6 +29,7 @@ from tests.factories import (
     StayFactory,
     UnitFactory,
     invented_nir,
+    known_as,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -52,7 +53,7 @@ def camille(establishment) -> Patient:
         nir=invented_nir(1),
         birth_date=dt.date(1984, 5, 17),
     )
-    Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.VALIDATED)
+    known_as(IdentityStatus.VALIDATED, patient)
     AmoCoverageFactory(patient=patient)
     PatientFactory(birth_name="BERTHELOT", first_names="Anne", birth_date=dt.date(1991, 2, 3), nir=invented_nir(2))
     AssociationFactory(debtor=DebtorFactory(amc_number=AMC, name="Solivie Mutuelle"), convention="RO")
@@ -221,7 +222,9 @@ def test_what_happens_while_a_part_is_being_asked_for_is_shown_too(desk: Page, c
 
 def gathering_stay(patient: Patient) -> Stay:
     """A stay whose simulation waits for the changes that may follow."""
-    stay = StayFactory(patient=patient, unit=UnitFactory(code="3120"), planned_end_at=timezone.now() + dt.timedelta(days=3))
+    stay = StayFactory(
+        patient=patient, unit=UnitFactory(code="3120"), planned_end_at=timezone.now() + dt.timedelta(days=3)
+    )
     stay = stays.admit(stay.pk, timezone.now(), SYSTEM)
     coverage = CoverageFactory(patient=patient, convention="RO", debtor=DebtorFactory(name="Solivie Mutuelle"))
     TeleserviceCall.objects.create(

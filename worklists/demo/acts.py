@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from random import Random
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -15,7 +16,8 @@ from accounts.models import Establishment, User
 from admissions.enums import DischargeMode, IdentityStatus, RequestCode, StayKind, StayStatus
 from admissions.events import Actor
 from admissions.models import Patient, Rights, Stay, Unit
-from admissions.services import coverage, patients, stays
+from admissions.rules.identity_status import STRICT_TRAITS
+from admissions.services import coverage, identity, patients, stays
 from billing import services as billing
 from debtors.datamatrix import parse
 from debtors.decisions import decide_association
@@ -23,6 +25,7 @@ from debtors.enums import AssociationStatus, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from worklists.demo.catalogue import units
 from worklists.demo.chain import Chain
+from worklists.demo.people import TEST_OID, ins_of
 from worklists.demo.plots import Script
 
 READER = "scanner"
@@ -76,9 +79,11 @@ class Acts:
         created = self._chain.each("do_create_patient", [(index,) for index in range(len(self.people))])
         for person, patient_id in zip(self.people, created, strict=True):
             person.patient_id = patient_id
-        for status in _IDENTITIES:
-            ids = [person.patient_id for person, its in zip(self.people, statuses, strict=True) if its == status]
-            Patient.objects.filter(pk__in=ids).update(identity_status=status)
+        known = [
+            (index, person.patient_id, status)
+            for index, (person, status) in enumerate(zip(self.people, statuses, strict=True))
+        ]
+        self._chain.each("do_identity", known)
 
     def do_create_patient(self, index: int) -> int:
         person = self.people[index]
@@ -86,6 +91,17 @@ class Acts:
         if any(script.has("no_nir") for script in person.stays):
             traits = replace(traits, nir="")
         return patients.create_patient(traits, self._desk(person.stays[0])).pk
+
+    def do_identity(self, index: int, patient_id: int, status: IdentityStatus) -> None:
+        """What was known of a person before the first stay of the demonstration: a document, a matricule, both or none."""
+        person = self.people[index]
+        patient = Patient.objects.get(pk=patient_id)
+        if status in (IdentityStatus.VALIDATED, IdentityStatus.QUALIFIED):
+            identity.check_document(patient.pk, "CNI", self._desk(person.stays[0]), version=patient.version)
+        if status in (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED):
+            asked = identity.strict_traits(patient)
+            found = identity.FoundIdentity(ins_of(person.traits), TEST_OID, asked)
+            identity.found(patient.pk, found, asked=asked, message_id=uuid4(), at=timezone.now())
 
     def preadmit(self) -> None:
         """Plan every stay; cover each person at their first one, by the card that they show or by what they say."""
@@ -265,8 +281,9 @@ class Acts:
             if not script.has("nir_withdrawn"):
                 continue
             patient = Patient.objects.get(pk=script.person.patient_id)
-            Patient.objects.filter(pk=patient.pk).update(identity_status=IdentityStatus.PROVISIONAL)
-            traits = replace(script.person.traits, nir="")
+            # Those of now: INSi may have completed them since.
+            ours = {name: getattr(patient, name) for name in STRICT_TRAITS}
+            traits = replace(script.person.traits, nir="", **ours)
             patients.correct_patient(patient.pk, traits, self._desk(script), version=patient.version)
 
     # ---- common ----

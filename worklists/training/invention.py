@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import cached_property
@@ -18,6 +19,8 @@ Row = dict[str, str | None]
 # A birth date moves back by one day to a year: nobody is born after what was done for them.
 _DAYS: Final = 365
 _NUMBERS: Final = 10**8
+#: INS-NIR-TEST: no matricule of the copy can pass for a real one.
+TEST_OID: Final = "1.2.250.1.213.1.4.10"
 
 
 class Inventor:
@@ -77,6 +80,35 @@ def _member(inventor: Inventor, row: Row) -> str:
     return f"{inventor.draw('member', row['patient_id']) % _NUMBERS:08d}"
 
 
+def _ins_of(inventor: Inventor, *of: object) -> str:
+    """A matricule of nobody's, in the same place; its OID in the copy is that of tests."""
+    drawn = inventor.draw("ins", *of)
+    body = f"{1 + drawn % 2}{drawn // 2 % 100:02d}{drawn // 200 % 12 + 1:02d}99990{drawn // 2400 % 999 + 1:03d}"
+    return body + nir_key(body)
+
+
+def _ins(inventor: Inventor, row: Row) -> str:
+    return _ins_of(inventor, _pk(row))
+
+
+def _kept_ins(inventor: Inventor, row: Row) -> str:
+    """That of its patient while it is in force."""
+    return _ins_of(inventor, row["patient_id"]) if row["ended_at"] is None else _ins_of(inventor, "former", _pk(row))
+
+
+def _proposal(inventor: Inventor, row: Row) -> str:
+    """An identity that nobody has, to be compared with another that nobody has."""
+    traits = {
+        "birth_name": inventor.surname(row["patient_id"]),
+        "first_names": inventor.first_name(None, row["patient_id"]).upper(),
+        "birth_date": "1970-01-01",
+        "sex": "F",
+        "birth_place": "99990",
+    }
+    content = {"ins": _kept_ins(inventor, row | {"ended_at": ""}), "oid": TEST_OID, "traits": traits}
+    return json.dumps(content | {"source": "traits", "former": []}, ensure_ascii=False)
+
+
 def _sealed(context: str, plain: Callable[[Inventor, Row], str]) -> Callable[[Inventor, Row], str]:
     def invent(inventor: Inventor, row: Row) -> str:
         return "\\x" + inventor.ring.encrypt(plain(inventor, row).encode(), context).hex()
@@ -92,6 +124,12 @@ INVENTED: Final[dict[str, Callable[[Inventor, Row], str]]] = {
     "birth_date": _birth_date,
     "nir": _sealed("admissions_patient.nir", plain_nir),
     "nir_index": lambda inventor, row: inventor.ring.blind_index(plain_nir(inventor, row), "patient.nir"),
+    "ins": _sealed("admissions_patient.ins", _ins),
+    "ins_index": lambda inventor, row: inventor.ring.blind_index(_ins(inventor, row), "patient.ins"),
+    "kept_ins": _sealed("admissions_insrecord.ins", _kept_ins),
+    "kept_ins_index": lambda inventor, row: inventor.ring.blind_index(_kept_ins(inventor, row), "patient.ins"),
+    "test_oid": lambda _inventor, row: TEST_OID if row.get("oid", row.get("ins_oid")) else "",
+    "ins_proposal": _sealed("admissions_insproposal.content", _proposal),
     "ipp": lambda inventor, row: inventor.number("ipp", row["id"]),
     "iep": lambda inventor, row: inventor.number("iep", row["id"]),
     "card_content": _sealed("admissions_card.content", lambda _inventor, row: f"carte {row['id']} de la copie"),

@@ -1,0 +1,17 @@
+"""The words under which a patient is found again, kept beside the names."""
+
+from __future__ import annotations
+
+from admissions.models import Patient, PatientNameToken
+from admissions.rules import identity
+
+
+def index_names(patient: Patient) -> None:
+    """Write the words of a patient's names: those that are no longer in them leave."""
+    names = (patient.birth_name, patient.used_name, patient.first_names, patient.used_first_name)
+    wanted = identity.name_tokens(*filter(None, names))
+    present = set(patient.name_tokens.values_list("token", flat=True))
+    patient.name_tokens.filter(token__in=present - wanted).delete()
+    PatientNameToken.objects.bulk_create(
+        [PatientNameToken(patient=patient, token=token) for token in sorted(wanted - present)], ignore_conflicts=True
+    )
