@@ -7,7 +7,7 @@ class AdmissionsConfig(AppConfig):
     #: Models whose changes the database tells to the journal.
     journaled = (
         *("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage", "brokenglass"),
-        *("reservednumber", "insrecord", "insproposal"),
+        *("reservednumber", "insrecord", "insproposal", "patientmerge"),
     )
 
     def ready(self) -> None:

@@ -184,6 +184,7 @@ class EventKind(models.TextChoices):
     PERIMETER_CHANGED = "perimeter_changed", "périmètre changé"
     CONNECTION_TESTED = "connection_tested", "test d’accrochage"
     STAY_REQUALIFIED = "stay_requalified", "requalification"
+    IDENTITY_ASKED = "identity_asked", "identité redemandée"
 
 
 class Requalification(models.TextChoices):

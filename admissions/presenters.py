@@ -166,6 +166,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.STAY_CLOSED: ("checks", "Séjour soldé"),
     EventKind.RIGHTS_ASKED_AGAIN: ("refresh", "Droits redemandés"),
     EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
+    EventKind.IDENTITY_ASKED: ("id", "Identité redemandée"),
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
     EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
     EventKind.PERIMETER_CHANGED: ("settings-automation", "Périmètre ROC changé"),

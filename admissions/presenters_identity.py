@@ -161,6 +161,32 @@ def _shown(traits: StrictTraits, name: str) -> str:
     return value or "inconnu"
 
 
+_COMPARED: Final = (
+    *TRAIT_LABELS.items(),
+    ("used_name", "Nom utilisé"),
+    ("nir", "NIR de l’assuré"),
+    ("birth_rank", "Rang de naissance"),
+    ("phone", "Téléphone"),
+)
+
+
+def compared(source: Patient, target: Patient) -> tuple[TraitRow, ...]:
+    """Two dossiers side by side: `ours` of the one that goes, `theirs` of the one that is kept."""
+    rows = [TraitRow("Statut", source.get_identity_status_display(), target.get_identity_status_display(), False)]
+    for name, label in _COMPARED:
+        one, other = (_value(patient, name) for patient in (source, target))
+        rows.append(TraitRow(label, one or "–", other or "–", one.casefold() != other.casefold()))
+    return tuple(rows)
+
+
+def _value(patient: Patient, name: str) -> str:
+    if name in STRICT_TRAITS:
+        return _shown(strict_traits(patient), name) if getattr(patient, name) else ""
+    if name == "nir":
+        return nir(patient.nir) if patient.nir else ""
+    return str(getattr(patient, name) or "")
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
     """One line of the history of an identity."""

@@ -36,9 +36,10 @@ def parse_date(text: str) -> tuple[date | None, str]:
         return None, text
 
 
-def patients_of(establishment: Establishment | None) -> QuerySet[Patient]:
+def patients_of(establishment: Establishment | None, *, merged: bool = False) -> QuerySet[Patient]:
     """Identities of one hospital: its sites share one file of patients, or each would make its own double.
 
+    `merged`: with those for which another dossier stands since the two were put together.
     Left out: people whom only another hospital of the installation knows (another legal FINESS).
     """
     if establishment is None:
@@ -47,7 +48,17 @@ def patients_of(establishment: Establishment | None) -> QuerySet[Patient]:
     legal = establishment.finess_legal
     ours = Q(establishment__finess_legal=legal) | Exists(stays.filter(establishment__finess_legal=legal))
     # Made by the system before any stay: nobody's yet.
-    return Patient.objects.filter(ours | (Q(establishment__isnull=True) & ~Q(Exists(stays))))
+    known = Patient.objects.filter(ours | (Q(establishment__isnull=True) & ~Q(Exists(stays))))
+    return known if merged else known.filter(merged_into__isnull=True)
+
+
+def by_ipp(ipp: str, among: QuerySet[Patient]) -> Patient | None:
+    """The dossier of this number, or the one that stands for it since they were put together."""
+    # One after the other: each is found by its own index, where a single condition over both would read every dossier.
+    found = among.filter(ipp=ipp).first()
+    if found is None and (kept := Patient.objects.filter(ipp=ipp).values_list("merged_into", flat=True).first()):
+        found = among.filter(pk=kept).first()
+    return found
 
 
 def search_patients(text: str, among: QuerySet[Patient]) -> QuerySet[Patient]:
@@ -55,7 +66,12 @@ def search_patients(text: str, among: QuerySet[Patient]) -> QuerySet[Patient]:
     text = text.strip()
     digits = re.sub(r"\s", "", text)
     if re.fullmatch(r"\d{9}", digits):
-        return among.filter(Q(ipp=digits) | Q(stays__iep=digits)).distinct()
+        of_number = Patient.objects.filter(ipp=digits)
+        named = of_number.values("pk").union(
+            of_number.filter(merged_into__isnull=False).values("merged_into"),
+            Stay.objects.filter(iep=digits).values("patient"),
+        )
+        return among.filter(pk__in=named)
     if re.fullmatch(r"[1-478]\d{4}[0-9AB]{2}\d{6,8}|[1-478]\d{3,4}2[AB]\d{6,8}", digits.upper()):
         try:
             return among.filter(nir_index__in=Patient.indexes_of_nir(parse_nir(digits).value))

@@ -2,7 +2,19 @@
 
 from django.urls import path, re_path
 
-from admissions.views import admission, arrivals, cards, glass, identity, patients, presence, reentry, search, stays
+from admissions.views import (
+    admission,
+    arrivals,
+    cards,
+    glass,
+    identity,
+    merging,
+    patients,
+    presence,
+    reentry,
+    search,
+    stays,
+)
 
 app_name = "admissions"
 
@@ -23,6 +35,8 @@ urlpatterns = [
     path("carte/", cards.scan, name="scan"),
     path("carte/attente/", cards.scan_ahead, name="scan-ahead"),
     path("patients/<str:ipp>/", patients.patient, name="patient"),
+    path("patients/<str:ipp>/fusionner/", merging.merge, name="merge"),
+    path("patients/<str:ipp>/fusionner/defaire/", merging.unmerge, name="unmerge"),
     path("patients/<str:ipp>/identite/", patients.identity, name="identity"),
     path("patients/<str:ipp>/identite/piece/", identity.check, name="identity-check"),
     path("patients/<str:ipp>/identite/signaler/", identity.report, name="identity-report"),

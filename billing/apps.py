@@ -21,11 +21,12 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from admissions.events import register_consumer, register_veto
-        from billing import debtors, reference, retention, roc
+        from billing import debtors, patients, reference, retention, roc
 
         register_consumer("billing", "billing.services.consume_event")
         register_veto("billing.services.refuse_what_cannot_be_billed")
         roc.register_handlers()
         retention.register()
         debtors.register()
+        patients.register()
         post_migrate.connect(reference.load_missing, sender=self)

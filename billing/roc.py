@@ -60,7 +60,7 @@ class SimulationHandler:
         period = period_of(call.stay)
         return rights.url_of(call), SimulationRequest(
             rights.header(call, sent_at),
-            rights.route(call.coverage),
+            rights.route(call.cover),
             rights.beneficiary(call),
             entry=period.first,
             expected_exit=period.last,
@@ -83,7 +83,7 @@ class CalculationHandler:
             raise NothingToAsk("stay_not_discharged")
         return rights.url_of(call), CalculationRequest(
             rights.header(call, sent_at),
-            rights.route(call.coverage),
+            rights.route(call.cover),
             rights.beneficiary(call),
             entry=period.first,
             exit=period.last,
@@ -113,7 +113,7 @@ class CancellationHandler:
         )
         return rights.url_of(call, domain), CancellationRequest(
             header,
-            rights.route(call.coverage),
+            rights.route(call.cover),
             engagement_number=engagement.number,
             reason=str(call.parameters.get("reason", "")),
         )

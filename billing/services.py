@@ -30,7 +30,7 @@ from debtors.enums import ChangeSource
 from debtors.models import Debtor
 from teleservices import planning, rights
 from teleservices.enums import OPEN, CallStatus, Disposition
-from teleservices.messages import CalculationAnswer, Operation
+from teleservices.messages import NATIONAL, CalculationAnswer, Operation
 from teleservices.models import TeleserviceCall
 
 ZERO = Decimal("0.00")
@@ -56,10 +56,12 @@ def refuse_what_cannot_be_billed(stay: Stay, kind: EventKind) -> None:
 
 def call_ended(call: TeleserviceCall) -> None:
     """A call ended: directory → IDB → SIM or CLC → bill go on by themselves."""
+    if call.operation in NATIONAL:
+        return  # what it brings is an event of the floor below, or nothing to a payer
     stay = call.stay
     if call.status == CallStatus.SUCCEEDED and call.operation == Operation.DIRECTORY:
-        if call.coverage.active:
-            planning.ask_rights(stay, call.coverage, call.event)
+        if call.cover.active:
+            planning.ask_rights(stay, call.cover, call.event)
         return
     # A call opens no prise en charge: what is found out of reach says so itself (`outside_roc`). One question more, no three.
     agreed = following.OPEN.first(stay=stay.pk) is not None
@@ -170,7 +172,7 @@ def apply_simulation(call: TeleserviceCall, amc_by_line: dict[int, Decimal], at:
     shared = share_out(lines, amc_by_line)
     estimate = Estimate.objects.create(
         stay=call.stay,
-        coverage=call.coverage,
+        coverage=call.cover,
         call=call,
         total=sum((line.total for line in lines), ZERO),
         amo_share=sum((line.amo for line in lines), ZERO),
@@ -204,8 +206,8 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
         call=call,
         defaults={
             "stay": call.stay,
-            "coverage": call.coverage,
-            "debtor_id": call.debtor_id,
+            "coverage": call.cover,
+            "debtor_id": call.payer_id,
             "number": answer.engagement_number,
             "amount": answer.amc_total,
             "line_amounts": {str(line.number): str(line.amc_amount) for line in answer.lines},
@@ -226,7 +228,7 @@ def apply_engagement(call: TeleserviceCall, answer: CalculationAnswer) -> Engage
             "dre_recipient": answer.dre_recipient,
         }
         fitting = {name: _fitting(Debtor, name, text) for name, text in said.items()}
-        upkeep.refresh(call.debtor_id, fitting, rights.received_at(call), ChangeSource.ENGAGEMENT)
+        upkeep.refresh(call.payer_id, fitting, rights.received_at(call), ChangeSource.ENGAGEMENT)
     return engagement
 
 

@@ -71,7 +71,7 @@ def notice(call: TeleserviceCall) -> Anomaly:
         establishment_id=call.stay.establishment_id,
         code=call.return_code,
         operation=call.operation,
-        debtor_id=call.debtor_id,
+        debtor_id=call.payer_id,
     )
     return anomaly
 

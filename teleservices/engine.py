@@ -45,10 +45,11 @@ _PUT_OFF = Update(TeleserviceCall, "not_before", "cause", unless_changed=_UNLESS
 _TRIES = 5
 _NOTE = Update(TeleserviceAttempt, "duration_ms", "http_status", "response_xml", "outcome", "reason")
 _SUCCEEDED = UpdateBoth(_NOTE, Update(TeleserviceCall, *policy.SUCCESS_CHANGES))
-# The stay first, then the call: the one order of locks of every writer. PostgreSQL locks in the order of `of`.
+# The stay first, then the call: the one order of locks of every writer. PostgreSQL locks in the order of `of`. No key
+# of theirs changes: whoever holds the patient, and tells the stay, is not waited for by what waits for the patient.
 _TO_RECORD = Compiled(
     lambda: (
-        TeleserviceCall.objects.select_for_update(of=("stay", "self"))
+        TeleserviceCall.objects.select_for_update(of=("stay", "self"), no_key=True)
         .select_related("stay")
         .filter(pk=Given("call", BigIntegerField()))
         # Asked by the way: nobody waits for a question whose answer is nearly always no.

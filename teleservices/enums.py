@@ -84,6 +84,7 @@ class LimitName(models.TextChoices):
     SIMULATIONS = "simulations_per_stay", "simulations au plus pour un séjour"
     SIMULATION_MERGE = "simulation_merge_s", "changements regroupés avant une simulation (s)"
     ALIGNMENT = "alignment_show_after_s", "régimes différents, montrés après (s)"
+    IDENTITY_AGAIN = "identity_again_s", "identité introuvable, redemandée après (s)"
 
 
 class PerimeterMode(models.TextChoices):

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from teleservices.enums import CLAIMABLE, Lane
-from teleservices.messages import Operation
+from teleservices.messages import NATIONAL, Operation
 from teleservices.models import ChannelRule, Circuit, TeleserviceCall
 from teleservices.models.calls import DIRECTORY
 from teleservices.retries import pause
@@ -29,6 +29,9 @@ _SPREAD = timedelta(seconds=2)
 
 
 def channel_of(operation: str, amc_number: str) -> str:
+    """`amc_number`: of the payer; nothing for what is asked of no payer."""
+    if operation in NATIONAL:
+        return operation.lower()
     return DIRECTORY if operation == Operation.DIRECTORY else amc_number
 
 

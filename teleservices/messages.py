@@ -12,17 +12,27 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 
 class Operation(StrEnum):
-    """The outbound services of a complementary payer (AMC), and the national directory of AMC."""
+    """The outbound services of a complementary payer (AMC), the national directory of AMC, and two national services.
+
+    INSI (who somebody is) and CDRI (what the AMO owes them) are about a patient: they name no coverage and no debtor.
+    """
 
     DIRECTORY = "ANNUAIRE"
     IDB = "IDB"
     SIM = "SIM"
     CLC = "CLC"
     DEL = "DEL"
+    INSI = "INSI"
+    CDRI = "CDRI"
+
+
+#: Asked of the Assurance maladie, of a patient: no payer answers for them.
+NATIONAL: Final = (Operation.INSI, Operation.CDRI)
 
 
 class DossierKind(StrEnum):
@@ -154,17 +164,21 @@ POSITIVE = "OK"
 
 @dataclass(frozen=True, slots=True)
 class AnswerHeader:
-    """`message_id` echoes the request's. `code` is "OK" or a return code, kept as received (up to 20 characters)."""
+    """`message_id` echoes the request's. `code` is "OK" or a return code, kept as received (up to 20 characters).
+
+    `usable`: the service has done its work under another code (nobody found is an answer, not a refusal).
+    """
 
     message_id: UUID
     answered_at: datetime
     code: str
     label: str = ""
     messages: tuple[str, ...] = ()
+    usable: bool = False
 
     @property
     def positive(self) -> bool:
-        return self.code == POSITIVE
+        return self.usable or self.code == POSITIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def only_tested(call: TeleserviceCall) -> bool:
     Its answer proves the connection and changes nothing of the dossier, which goes the way of before: rights written
     here would bring a SIM and a CLC to an AMC with which the hospital has not begun.
     """
-    return TESTED in call.parameters and not includes(call.stay, call.debtor_id)
+    return TESTED in call.parameters and not includes(call.stay, call.payer_id)
 
 
 def _circles(mode: str) -> tuple[Circle, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -18,7 +19,7 @@ from gap.constants import constants
 from teleservices import handlers, perimeter, rights
 from teleservices.enums import OPEN, CallStatus, Disposition, Lane
 from teleservices.gates import channel_of
-from teleservices.messages import Operation
+from teleservices.messages import NATIONAL, Operation
 from teleservices.models import TeleserviceCall
 from teleservices.perimeter import OUTSIDE, TESTED
 
@@ -38,14 +39,23 @@ _RIGHTS_EVENTS = {
     EventKind.PERIMETER_CHANGED,
     EventKind.STAY_REQUALIFIED,
 }
+# What is asked of a patient, and not of a payer, says for itself which events call for it (`teleservices.national`).
+_NATIONAL: list[Callable[[Stay, AdmissionEvent], None]] = []
 #: Why a call of such a stay was cancelled.
 NOT_TOLD = "kept_secret"
+REQUALIFIED = "stay_requalified"
 # Events for which nobody waits: thousands of them must not keep a patient waiting.
 _OF_THE_NIGHT = {EventKind.ANOMALY_SOLVED, EventKind.PERIMETER_CHANGED}
 # Events after which what was asked of a payer is no longer what would be asked now.
 _NEW_FACTS = {EventKind.COVERAGE_CHANGED, EventKind.PATIENT_CORRECTED, EventKind.STAY_REQUALIFIED}
 # Events that make a refusal worth asking again: what it was about has changed, or a person wants it.
 _REARMING = _NEW_FACTS | {EventKind.RIGHTS_ASKED_AGAIN}
+
+
+def register_national(planner: Callable[[Stay, AdmissionEvent], None]) -> None:
+    """`planner` is told of each event of a stay that goes on, stay locked."""
+    if planner not in _NATIONAL:
+        _NATIONAL.append(planner)
 
 
 def plan_calls(event: AdmissionEvent) -> None:
@@ -55,16 +65,20 @@ def plan_calls(event: AdmissionEvent) -> None:
     if event.kind == EventKind.STAY_CANCELLED:
         cancel_unsent(stay, "stay_cancelled")
         return
-    if event.kind not in _RIGHTS_EVENTS or stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
+    if stay.status in (StayStatus.CANCELLED, StayStatus.CLOSED):
         return
     if event.kind == EventKind.PATIENT_CORRECTED and "identity" in event.detail:
-        return  # a document was seen and no trait has changed: the payers would be asked the same thing
+        return  # a document was seen and no trait has changed: nobody would be asked anything else
     if stay.protection == Protection.SECRET:
         cancel_unsent(stay, NOT_TOLD)
         return  # nobody is told of a birth kept secret (CASF, art. L. 222-6)
+    for national in _NATIONAL:
+        national(stay, event)
+    if event.kind not in _RIGHTS_EVENTS:
+        return
     _drop_replaced_coverages(stay)
     if event.kind == EventKind.STAY_REQUALIFIED:
-        cancel_unsent(stay, "stay_requalified")
+        cancel_unsent(stay, REQUALIFIED)
     freed = _rearm(stay, event) if event.kind in _REARMING else 0
     for coverage in coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMC):
         ask_rights(stay, coverage, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
@@ -112,7 +126,7 @@ def _not_by_roc(stay: Stay, coverage: Coverage, code: str, at: datetime, event: 
 
 def plan(
     stay: Stay,
-    coverage: Coverage,
+    coverage: Coverage | None,
     operation: Operation,
     event: AdmissionEvent,
     *,
@@ -123,6 +137,7 @@ def plan(
 ) -> TeleserviceCall:
     """Plan a call, or give back the one that is already open. Needs the stay's lock (taken by every caller).
 
+    `coverage`: what a payer is asked about; None for a national service.
     Nothing wakes a worker for a call of the night: the sweeper finds it in its turn.
     """
     open_call = TeleserviceCall.objects.filter(
@@ -138,10 +153,10 @@ def plan(
     call = TeleserviceCall.objects.create(
         stay=stay,
         coverage=coverage,
-        debtor_id=coverage.debtor_id,
+        debtor=coverage.debtor if coverage else None,
         event=event,
         operation=operation,
-        channel=channel_of(operation, coverage.debtor.amc_number),
+        channel=channel_of(operation, coverage.debtor.amc_number if coverage else ""),
         lane=lane,
         parameters=parameters or {},
         not_before=not_before or now,
@@ -208,13 +223,13 @@ def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
     A stay that was requalified is another question: its rights come first, and what follows from them by itself.
     """
     if event.kind == EventKind.STAY_REQUALIFIED:
-        if call.coverage.active:
-            ask_rights(call.stay, call.coverage, event)
+        if call.cover.active:
+            ask_rights(call.stay, call.cover, event)
         handlers.rearmed(call.stay, event)
         return
-    if call.coverage.active:
+    if call.cover.active:
         parameters = {name: call.parameters[name] for name in ("content", TESTED) if name in call.parameters}
-        plan(call.stay, call.coverage, Operation(call.operation), event, parameters=parameters, follows=call)
+        plan(call.stay, call.cover, Operation(call.operation), event, parameters=parameters, follows=call)
 
 
 def hasten(stay_id: int, operation: Operation) -> int:
@@ -243,13 +258,17 @@ def cancel_unsent(stay: Stay, cause: str, coverage: Coverage | None = None, oper
         calls = calls.filter(coverage=coverage)
     if operation:
         calls = calls.filter(operation=operation)
+    if cause == REQUALIFIED:
+        # Who somebody is, and what the AMO owes them, are no matter of the kind of stay.
+        calls = calls.exclude(operation__in=NATIONAL)
     return calls.update(status=CallStatus.CANCELLED, cause=cause, finished_at=timezone.now(), claimed_until=None)
 
 
 def _drop_replaced_coverages(stay: Stay) -> None:
     day = care_date(stay)
     in_force = [coverage.pk for coverage in coverages_on(stay.patient_id, day, CoverageKind.AMC)]
-    stale = TeleserviceCall.objects.filter(stay=stay).exclude(coverage__in=in_force).exclude(operation=Operation.DEL)
+    asked = TeleserviceCall.objects.filter(stay=stay, coverage__isnull=False)
+    stale = asked.exclude(coverage__in=in_force).exclude(operation=Operation.DEL)
     now = timezone.now()
     stale.filter(status__in=[CallStatus.PLANNED, CallStatus.NEEDS_REFERENT]).update(
         status=CallStatus.CANCELLED, cause="coverage_replaced", finished_at=now, claimed_until=None

@@ -49,8 +49,8 @@ def apply(call: TeleserviceCall, answer: Answer) -> None:
     """Take a positive answer into account. Runs in the transaction that records it, stay and call locked."""
     if call.operation == Operation.IDB and not rights.asked_as_is(call):
         # The stay was requalified while the AMC was thinking: it answered about what is no longer.
-        if call.coverage.active:
-            planning.ask_rights(call.stay, call.coverage, call.event)
+        if call.cover.active:
+            planning.ask_rights(call.stay, call.cover, call.event)
         return
     handler_of(call.operation).apply(call, answer)
     call_ended(call)
@@ -80,7 +80,7 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
     """What a negative answer asks for, by the catalogue."""
     call.family = known.family if known else Family.UNKNOWN_CODE
     call.disposition = known.disposition if known else Disposition.STORE
-    if call.disposition == Disposition.ASK_MEMBER_NUMBER and call.coverage.member_number:
+    if call.disposition == Disposition.ASK_MEMBER_NUMBER and call.cover.member_number:
         # The number was given, and the AMC does not know it: asking for it again would bring nothing.
         call.disposition = Disposition.INFORM_PATIENT
     if call.disposition == Disposition.RETRY:
@@ -151,7 +151,7 @@ def pointless(call: TeleserviceCall, cause: str, now: datetime) -> None:
     call.save()
     if cause == "nir_missing":
         rights_undetermined(
-            call.stay, call.coverage_id, "NIR inconnu : l’organisme ne peut pas chercher le patient.", at=now
+            call.stay, call.cover_id, "NIR inconnu : l’organisme ne peut pas chercher le patient.", at=now
         )
     call_ended(call)
 
@@ -171,7 +171,7 @@ def _replay(call: TeleserviceCall) -> None:
     call.superseded_at = timezone.now()
     call.save()
     parameters = call.parameters | {"prescription": _REPLAYS[following]}
-    planning.plan(call.stay, call.coverage, Operation(call.operation), call.event, parameters=parameters, follows=call)
+    planning.plan(call.stay, call.cover, Operation(call.operation), call.event, parameters=parameters, follows=call)
 
 
 def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHeader, now: datetime) -> None:
@@ -179,14 +179,14 @@ def _write_rights(call: TeleserviceCall, known: ReturnCode | None, header: Answe
     if call.disposition == Disposition.INFORM_PATIENT:
         apply_rights(
             call.stay,
-            call.coverage_id,
+            call.cover_id,
             status=RightsStatus.CLOSED,
             code=header.code,
             reason=label[:300],
             answered_at=call.finished_at or now,
         )
     else:
-        rights_undetermined(call.stay, call.coverage_id, label, code=header.code, at=call.finished_at or now)
+        rights_undetermined(call.stay, call.cover_id, label, code=header.code, at=call.finished_at or now)
 
 
 def rearm_cause(cause: str) -> int:

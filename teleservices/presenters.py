@@ -92,7 +92,7 @@ def _base(call: TeleserviceCall, **values: object) -> CallView:
         "call_id": call.pk,
         "coverage_id": call.coverage_id,
         "operation": operation_name(call.operation),
-        "title": f"{ASKS[Operation(call.operation)]}, {call.debtor.name}",
+        "title": f"{ASKS[Operation(call.operation)]}, {call.whom}",
         "when": "",
         "you": NOTHING,
     } | values
@@ -112,7 +112,7 @@ def _calling(call: TeleserviceCall, now: datetime) -> CallView:
         icon="loader-2",
         chip=f"En cours, {lasting}" if lasting else "En cours",
         when=f"en cours, {lasting}" if lasting else "en cours",
-        happened=f"La question est partie chez {call.debtor.name}.",
+        happened=f"La question est partie chez {call.whom}.",
         line="Question posée",
         system="Il attend la réponse, en général moins d’une seconde.",
         open=True,
@@ -122,9 +122,9 @@ def _calling(call: TeleserviceCall, now: datetime) -> CallView:
 
 def _unknown(call: TeleserviceCall, now: datetime) -> CallView:
     lost = {
-        "invalid": f"{call.debtor.name} a répondu quelque chose d’illisible.",
-        "apply_failed": f"{call.debtor.name} a répondu, et la réponse n’a pas pu être enregistrée.",
-    }.get(call.cause, f"La question est partie, la réponse de {call.debtor.name} ne nous est pas revenue.")
+        "invalid": f"{call.whom} a répondu quelque chose d’illisible.",
+        "apply_failed": f"{call.whom} a répondu, et la réponse n’a pas pu être enregistrée.",
+    }.get(call.cause, f"La question est partie, la réponse de {call.whom} ne nous est pas revenue.")
     again, at = _next_try(call, now)
     return _base(
         call,
@@ -167,10 +167,10 @@ def _planned(call: TeleserviceCall, code: ReturnCode | None, now: datetime) -> C
     again, at = _next_try(call, now)
     if call.cause == "unavailable":
         what = french(code.label if code else call.return_label)
-        happened = f"{call.debtor.name} a répondu{NBSP}: {_lower(what)} ({call.return_code})."
+        happened = f"{call.whom} a répondu{NBSP}: {_lower(what)} ({call.return_code})."
         line = "Organisme indisponible"
     else:
-        happened = f"{call.debtor.name} n’a pas pu être joint{NBSP}: rien n’est parti."
+        happened = f"{call.whom} n’a pas pu être joint{NBSP}: rien n’est parti."
         line = "Organisme injoignable"
     return _base(
         call,
@@ -202,7 +202,7 @@ def _held_back(call: TeleserviceCall, now: datetime) -> CallView:
         icon="clock",
         chip=_capital(again),
         when=again,
-        happened=happened.format(payer=call.debtor.name),
+        happened=happened.format(payer=call.whom),
         line=line,
         system=system.format(at=at),
         you=_waiting_advice(call),
@@ -248,7 +248,7 @@ def _answered(call: TeleserviceCall) -> CallView:
         icon="circle-check",
         chip=said,
         when=took,
-        happened=f"{call.debtor.name} a répondu{f' en {took}' if took else ''}{tries}.",
+        happened=f"{call.whom} a répondu{f' en {took}' if took else ''}{tries}.",
         line=ANSWERED[Operation(call.operation)],
         system="La réponse est au dossier.",
     )
@@ -280,14 +280,14 @@ def _pointless(call: TeleserviceCall) -> CallView:
 
 def _refused(call: TeleserviceCall, code: ReturnCode | None, now: datetime) -> CallView:
     label = french(code.label if code else (call.return_label or "sans libellé"))
-    happened = f"{call.debtor.name} a répondu{NBSP}: {_lower(label)} ({call.return_code})."
+    happened = f"{call.whom} a répondu{NBSP}: {_lower(label)} ({call.return_code})."
     short = f"{label} ({call.return_code})"
     if closed := _closed_refusal(call, happened, short, now):
         return closed
     system, you, act, chip, tone = SEQUELS.get(call.disposition, SEQUELS[Disposition.REFERENT])
     yours = bool(act)
     if call.disposition == Disposition.STORE:
-        happened = f"{call.debtor.name} a répondu un code que notre catalogue ne connaît pas ({call.return_code})."
+        happened = f"{call.whom} a répondu un code que notre catalogue ne connaît pas ({call.return_code})."
     if act and code and code.agent_message and act != "member_number":
         you = f"{french(code.agent_message)} {you}"
     return _base(

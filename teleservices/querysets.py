@@ -15,7 +15,7 @@ from admissions.querysets import care_day, coverages_on
 from debtors.models import Debtor, DirectoryEntry
 from gap.constants import Constant
 from teleservices.enums import CallStatus
-from teleservices.messages import Operation
+from teleservices.messages import NATIONAL, Operation
 from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
 
 # What a claim and the messages need of each; the rest, encrypted for a part, is not read.
@@ -46,7 +46,7 @@ def to_ask() -> QuerySet[TeleserviceCall]:
         csr=OuterRef("coverage__csr"),
         domain=OuterRef("stay__domain"),
     ).alias(asked=asked)
-    services = [operation for operation in Operation if operation != Operation.DIRECTORY]
+    services = [operation for operation in Operation if operation not in (Operation.DIRECTORY, *NATIONAL)]
     url = Case(*[When(asked=service, then=f"{service.lower()}_url") for service in services])
     amo = coverages_on(OuterRef("stay__patient"), OuterRef("care_day"), CoverageKind.AMO)
     # The model declares both attributes: given one by one, the type checker would take them for a second declaration.

@@ -63,7 +63,7 @@ def url_of(call: TeleserviceCall, domain: str = "") -> str:
     """
     url = call.service_url
     if domain not in ("", call.stay.domain):
-        asked = route(call.coverage)
+        asked = route(call.cover)
         entry = directory_entry(asked.amc_number, asked.convention, asked.csr, domain)
         url = str(getattr(entry, f"{call.operation.lower()}_url", "")) if entry else ""
     if not url:
@@ -83,7 +83,7 @@ def beneficiary(call: TeleserviceCall) -> Beneficiary:
         birth_date=patient.birth_date,
         birth_rank=patient.birth_rank,
         used_name=patient.used_name,
-        member_number=call.coverage.member_number or "",
+        member_number=call.cover.member_number or "",
         amo_regime=call.amo_regime or "",
     )
 
@@ -122,7 +122,7 @@ def must_be_askable(call: TeleserviceCall) -> None:
         raise NothingToAsk("stay_cancelled")
     if call.stay.patient.protection == Protection.SECRET:
         raise NothingToAsk("kept_secret")
-    if not call.coverage.active:
+    if not call.cover.active:
         raise NothingToAsk("coverage_replaced")
 
 
@@ -140,11 +140,11 @@ class DirectoryHandler:
         if not url:
             raise NotConfigured("directory_url_missing")
         call.parameters = call.parameters | call.stay.roc_context
-        return url, DirectoryRequest(header(call, sent_at), route(call.coverage), care_date(call.stay))
+        return url, DirectoryRequest(header(call, sent_at), route(call.cover), care_date(call.stay))
 
     def apply(self, call: TeleserviceCall, answer: Answer) -> None:
         assert isinstance(answer, DirectoryAnswer)
-        coverage = call.coverage
+        coverage = call.cover
         key = {
             "amc_number": coverage.debtor.amc_number,
             "convention": coverage.convention,
@@ -176,7 +176,7 @@ class DirectoryHandler:
         if not answer.found and asked_as_is(call) and not perimeter.only_tested(call):
             rights_undetermined(
                 call.stay,
-                call.coverage_id,
+                call.cover_id,
                 "Cet organisme n’est pas raccordé à ROC pour ce domaine : circuit hors ROC.",
                 code="HORS_ROC",
                 at=received_at(call),
@@ -195,7 +195,7 @@ class RightsHandler:
         call.parameters = call.parameters | stay.roc_context
         return url, RightsRequest(
             header(call, sent_at),
-            route(call.coverage),
+            route(call.cover),
             beneficiary(call),
             care_start=start,
             care_end=max(end, start) if end else None,
@@ -212,10 +212,10 @@ class RightsHandler:
         reason = "" if covered else _outside(answer)
         # What the engine asked with the call; asked here by whoever did not.
         listened = getattr(call, "listened", True)
-        before = latest_rights(call.stay_id, call.coverage_id) if listened else None
+        before = latest_rights(call.stay_id, call.cover_id) if listened else None
         given = apply_rights(
             call.stay,
-            call.coverage_id,
+            call.cover_id,
             status=RightsStatus.OPEN if covered else RightsStatus.CLOSED,
             code=answer.header.code,
             reason=reason,

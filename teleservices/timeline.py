@@ -168,5 +168,5 @@ def _call_entry(call: TeleserviceCall, view: CallView, since: datetime) -> Entry
         yours=view.yours,
         announce=view.announcement if is_news(call, since) else "",
         view=view,
-        coverage_id=call.coverage_id,
+        coverage_id=call.coverage_id or 0,
     )

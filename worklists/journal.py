@@ -110,7 +110,7 @@ _TONES: Final = {
 
 def _ours(hospital: Establishment, places: Q) -> Q:
     """Entries of these places; and of no place (the system's own), those of nobody or of one of our patients."""
-    known = Exists(patients_of(hospital).filter(pk=OuterRef("patient_id")))
+    known = Exists(patients_of(hospital, merged=True).filter(pk=OuterRef("patient_id")))
     return places | (Q(establishment_id__isnull=True) & (Q(patient_id__isnull=True) | Q(known)))
 
 

@@ -37,7 +37,7 @@ def journal(request: HttpRequest) -> HttpResponse:
         "lines": lines_of(page.object_list),
         "query": query.urlencode(),
         "openings": glass.to_review(here.pk),
-        "person": patients_of(here).filter(ipp=asked.ipp).first() if asked.ipp else None,
+        "person": patients_of(here, merged=True).filter(ipp=asked.ipp).first() if asked.ipp else None,
     }
     return render(request, "worklists/journal.html", context, status=200 if form.is_valid() else 422)
 
@@ -47,7 +47,7 @@ def journal(request: HttpRequest) -> HttpResponse:
 def accesses(request: HttpRequest, ipp: str) -> HttpResponse:
     """Who saw and changed the dossier of one person: the document that they may ask for."""
     here = workplace(request)
-    person = get_object_or_404(patients_of(here), ipp=ipp)
+    person = get_object_or_404(patients_of(here, merged=True), ipp=ipp)
     rows = list(accesses_of(person, here)[: access_list.MOST + 1])
     response = HttpResponse(
         access_list.pdf(person, here, lines_of(rows[: access_list.MOST]), len(rows) > access_list.MOST),

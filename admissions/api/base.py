@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import ValidationError
 
@@ -15,7 +16,7 @@ from accounts.models import ApiClient
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.models import Patient, Stay, Unit
-from admissions.querysets import patients_of
+from admissions.querysets import by_ipp, patients_of
 from gap.api.problems import Problem, translates
 
 
@@ -64,7 +65,9 @@ class HospitalViewSet(ClientViewSet):
 
     def find_patient(self, ipp: str) -> Patient:
         """Raises Http404."""
-        patient: Patient = get_object_or_404(visible_patients(self.client), ipp=ipp)
+        patient = by_ipp(ipp, visible_patients(self.client))
+        if patient is None:
+            raise Http404
         journal.read(patient_id=patient.pk, protected=False)  # found: this client may see it
         return patient
 

@@ -20,7 +20,7 @@ from accounts import journal
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet, conflict_problem, visible_patients
-from admissions.enums import IdentityStatus, Sex
+from admissions.enums import IdentityStatus, InsOutcome, Sex
 from admissions.errors import Conflict
 from admissions.events import Actor
 from admissions.models import Patient
@@ -64,6 +64,13 @@ class PatientDetail(serializers.ModelSerializer[Patient]):
     nir = serializers.CharField(
         read_only=True, allow_null=True, help_text="NIR de l’assuré, 15 caractères, clé comprise."
     )
+    ins = serializers.SerializerMethodField(
+        help_text="Matricule INS, clé comprise. Donné d’une identité qualifiée seulement ; sinon `null`."
+    )
+    ins_oid = serializers.SerializerMethodField(help_text="Nature du matricule (OID) ; vide sans matricule.")
+    ins_outcome = serializers.ChoiceField(
+        InsOutcome.choices, read_only=True, allow_blank=True, help_text="Ce qu’INSi a répondu en dernier."
+    )
     created_by = serializers.SerializerMethodField(
         help_text="Qui a créé le dossier : une personne, un programme, ou `système`."
     )
@@ -72,10 +79,17 @@ class PatientDetail(serializers.ModelSerializer[Patient]):
         model = Patient
         fields = (
             "ipp", "birth_name", "used_name", "first_names", "used_first_name", "birth_date", "sex", "birth_place",
-            "nir", "birth_rank", "identity_status", "phone", "email", "created_at", "created_by",
+            "nir", "birth_rank", "identity_status", "ins", "ins_oid", "ins_outcome", "ins_answered_at", "document_kind",
+            "document_seen_at", "doubtful", "fictitious", "homonym", "phone", "email", "created_at", "created_by",
             "version",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_ins(self, patient: Patient) -> str | None:
+        return patient.ins if patient.identity_status == IdentityStatus.QUALIFIED else None
+
+    def get_ins_oid(self, patient: Patient) -> str:
+        return patient.ins_oid if patient.identity_status == IdentityStatus.QUALIFIED else ""
 
     def get_created_by(self, patient: Patient) -> str:
         return Actor(patient.created_by, patient.client).name or "système"

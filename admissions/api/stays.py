@@ -39,7 +39,7 @@ from admissions.api.stay_bodies import (
 )
 from admissions.enums import Domain, Requalification, StayKind, StayStatus
 from admissions.models import AdmissionEvent, Stay, Unit
-from admissions.querysets import day_bounds
+from admissions.querysets import by_ipp, day_bounds
 from admissions.services import requalification, stays
 from admissions.services.stays import StayPlan
 from gap.api.filters import DayFilter, NumberFilter, StableOrderingFilter
@@ -147,7 +147,7 @@ class StayViewSet(HospitalViewSet):
     )
     def create(self, request: Request) -> Response:
         asked = self.body(StayCreation)
-        patient = visible_patients(self.client).filter(ipp=asked["patient"]).first()
+        patient = by_ipp(asked["patient"], visible_patients(self.client))
         if patient is None:
             raise ValidationError({"patient": ["Aucun patient de cet établissement n’a cet IPP."]})
         plan = StayPlan(

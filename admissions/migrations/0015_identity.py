@@ -267,6 +267,11 @@ class Migration(migrations.Migration):
             model_name='insrecord',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('source', 'history'), _negated=True), ('ended_for', 'former'), _connector='OR'), name='a_former_ins_is_ended'),
         ),
+        migrations.AlterField(
+            model_name='admissionevent',
+            name='kind',
+            field=models.CharField(choices=[('stay_preadmitted', 'pré-admission'), ('stay_admitted', 'admission'), ('movement_added', 'mouvement'), ('request_added', 'demande du patient'), ('request_ended', 'fin d’une demande du patient'), ('coverage_changed', 'couverture changée'), ('card_read', 'carte lue'), ('activity_entered', 'activité saisie'), ('stay_corrected', 'séjour corrigé'), ('stay_discharged', 'sortie'), ('stay_cancelled', 'annulation'), ('stay_closed', 'séjour soldé'), ('rights_asked_again', 'droits redemandés'), ('patient_corrected', 'identité corrigée'), ('patient_informed', 'patient prévenu'), ('anomaly_solved', 'anomalie résolue'), ('perimeter_changed', 'périmètre changé'), ('connection_tested', 'test d’accrochage'), ('stay_requalified', 'requalification'), ('identity_asked', 'identité redemandée')], max_length=20, verbose_name='événement'),
+        ),
         append_only("admissions_identitychange"),
         journaled("admissions_insrecord", patient="patient_id"),
         journaled("admissions_insproposal", patient="patient_id"),

@@ -2,6 +2,7 @@ from admissions.models.coverage import Card, Coverage, Rights
 from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.identity import IdentityChange, IdentityDocumentKind, InsProposal, InsRecord
+from admissions.models.merging import PatientMerge, PatientMove
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
 from admissions.models.readings import CardReading, CardTally
@@ -22,6 +23,8 @@ __all__ = [
     "Movement",
     "ParticularRequest",
     "Patient",
+    "PatientMerge",
+    "PatientMove",
     "PatientNameToken",
     "ReservedNumber",
     "Rights",

@@ -54,6 +54,8 @@ class Patient(models.Model):
     protection = models.CharField(
         "protection", max_length=10, choices=Protection.choices, blank=True, default="", db_default=""
     )
+    # The dossier that stands for this one: theirs were put together.
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="absorbed_patients")
     phone = models.CharField("téléphone", max_length=20, blank=True)
     email = models.EmailField("courriel", blank=True)
     # The hospital that made it; a stay makes it known to another.
@@ -98,6 +100,9 @@ class Patient(models.Model):
             ),
             models.CheckConstraint(condition=Q(ins_outcome__in=InsOutcome.values), name="ins_outcome_is_known"),
             models.CheckConstraint(condition=Q(sex__in=Sex.values), name="sex_is_known"),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("pk")), name="merged_into_another_patient"
+            ),
             models.CheckConstraint(condition=Q(protection__in=Protection.values), name="protection_is_known"),
             models.CheckConstraint(condition=~Q(birth_name="") & ~Q(first_names=""), name="patient_is_named"),
         ]

@@ -237,7 +237,8 @@ def proposed_traits(proposal: InsProposal) -> StrictTraits:
 
 
 def _locked(patient_id: int) -> Patient:
-    return Patient.objects.select_for_update(of=("self",)).get(pk=patient_id)
+    # No key of it changes: rows that name it may be written meanwhile.
+    return Patient.objects.select_for_update(of=("self",), no_key=True).get(pk=patient_id)
 
 
 def _settle(patient: Patient) -> None:

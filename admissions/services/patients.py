@@ -92,7 +92,7 @@ def correct_patient(
     """
     checked = _checked(traits)
     with transaction.atomic():
-        patient = Patient.objects.select_for_update(of=("self",)).get(pk=patient_id)
+        patient = Patient.objects.select_for_update(of=("self",), no_key=True).get(pk=patient_id)
         if patient.version != version:
             raise Conflict(
                 "Ce dossier a été enregistré par quelqu’un d’autre pendant votre saisie.",

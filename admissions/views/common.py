@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
@@ -15,7 +15,7 @@ from accounts.access import colleague, workplace
 from accounts.sight import seen
 from admissions.events import Actor
 from admissions.models import Patient, ReservedNumber, Stay
-from admissions.querysets import patients_of
+from admissions.querysets import by_ipp, patients_of
 
 #: A person did something to the stay: every live part of the page asks again.
 ACTED = "gap:acted"
@@ -50,7 +50,9 @@ def stay_or_404(request: HttpRequest, iep: str) -> Stay:
 
 def patient_or_404(request: HttpRequest, ipp: str) -> Patient:
     """This person, whom the journal says was seen. Raises Http404; Guarded when the dossier is protected."""
-    patient: Patient = get_object_or_404(own_patients(request), ipp=ipp)
+    patient = by_ipp(ipp, own_patients(request))
+    if patient is None:
+        raise Http404
     journal.read(patient_id=patient.pk, protected=bool(patient.protection))
     return patient
 

@@ -60,6 +60,9 @@ def _patient_context(request: HttpRequest, person: Patient) -> dict[str, Any]:
         "may_protect": colleague(request).may(Action.PROTECT_DOSSIER),
         "protections": Protection.choices,
         "identity": identity_view(person),
+        "merges": list(
+            person.absorbed.filter(undone_at__isnull=True).select_related("source", "merged_by").order_by("-pk")[:20]
+        ),
         "may_decide": colleague(request).may(Action.DECIDE_IDENTITY),
     }
 

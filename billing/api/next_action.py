@@ -91,7 +91,7 @@ def _calls(stay: Stay) -> NextAction | None:
 
 
 def _waiting(call: TeleserviceCall) -> NextAction:
-    message = f"Réponse de {call.debtor.name} attendue ({call.operation})."
+    message = f"Réponse de {call.whom} attendue ({call.operation})."
     if call.not_before > timezone.now():
         message += f" Nouvel essai le {format_datetime(timezone.localtime(call.not_before))}."
     return NextAction("wait_answer", Who.SYSTEM, message)

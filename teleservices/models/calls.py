@@ -14,12 +14,14 @@ from admissions.models import AdmissionEvent, Coverage, Stay
 from debtors.models import Debtor
 from gap.fields import EncryptedBinaryField
 from teleservices.enums import CLAIMABLE, OPEN, AttemptOutcome, CallStatus, Disposition, Family, Lane
-from teleservices.messages import Operation
+from teleservices.messages import NATIONAL, Operation
 
 OPERATIONS = [(operation.value, operation.value) for operation in Operation]
 #: The national directory's channel; the others are the number of their AMC.
 DIRECTORY = "annuaire"
 CHANNEL_LENGTH = 10
+#: Who answers for the national services.
+WHOM = {Operation.INSI: "INSi", Operation.CDRI: "CDRi"}
 
 
 class TeleserviceCall(models.Model):
@@ -27,8 +29,9 @@ class TeleserviceCall(models.Model):
 
     # Every call writes its row three times: no index that another one makes useless, none on what is nearly always empty.
     stay = models.ForeignKey(Stay, on_delete=models.CASCADE, related_name="calls", db_index=False)  # call_of_stay
-    coverage = models.ForeignKey(Coverage, on_delete=models.PROTECT, related_name="calls")
-    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="calls")
+    # What a payer is asked about, and the payer. A national service is asked about the patient: it has neither.
+    coverage = models.ForeignKey(Coverage, on_delete=models.PROTECT, null=True, related_name="calls")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="calls")
     event = models.ForeignKey(AdmissionEvent, on_delete=models.PROTECT, related_name="calls")
     operation = models.CharField("opération", max_length=8, choices=OPERATIONS)
     message_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -81,6 +84,16 @@ class TeleserviceCall(models.Model):
             models.UniqueConstraint(
                 fields=["stay", "operation", "coverage"], condition=Q(status__in=OPEN), name="one_open_call"
             ),
+            models.UniqueConstraint(
+                fields=["stay", "operation"],
+                condition=Q(status__in=OPEN, coverage__isnull=True),
+                name="one_open_national_call",
+            ),
+            models.CheckConstraint(
+                condition=Q(operation__in=NATIONAL, coverage__isnull=True, debtor__isnull=True)
+                | (~Q(operation__in=NATIONAL) & Q(coverage__isnull=False, debtor__isnull=False)),
+                name="a_payer_is_asked_of_a_coverage",
+            ),
             models.CheckConstraint(
                 condition=~Q(status=CallStatus.CALLING) | Q(claimed_until__isnull=False, slot__isnull=False),
                 name="a_claim_expires_and_has_a_slot",
@@ -131,6 +144,28 @@ class TeleserviceCall(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def cover(self) -> Coverage:
+        """The coverage that a payer is asked about. Never of a national service."""
+        assert self.coverage is not None
+        return self.coverage
+
+    @property
+    def cover_id(self) -> int:
+        assert self.coverage_id is not None
+        return self.coverage_id
+
+    @property
+    def payer_id(self) -> int:
+        """The debtor who is asked. Never of a national service."""
+        assert self.debtor_id is not None
+        return self.debtor_id
+
+    @property
+    def whom(self) -> str:
+        """Who is asked, as people say it."""
+        return self.debtor.name if self.debtor else WHOM[Operation(self.operation)]
 
 
 class TeleserviceAttempt(models.Model):

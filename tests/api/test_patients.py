@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from accounts.models import ApiClient
+from admissions.api.patients import PatientCorrection
 from admissions.enums import IdentityStatus
 from admissions.models import AdmissionEvent, Patient
 from tests.api.conftest import ROOT
@@ -110,11 +111,7 @@ def test_a_put_says_everything_again_and_empties_the_rest(program) -> None:
 def test_what_is_read_can_be_sent_back(program) -> None:
     ipp = program.post("/patients", {**HELENE, "nir": ""})["ipp"]
     read = program.get(f"/patients/{ipp}")
-    traits = {
-        name: value
-        for name, value in read.items()
-        if name not in ("ipp", "identity_status", "created_at", "created_by")
-    }
+    traits = {name: value for name, value in read.items() if name in PatientCorrection().fields}
     assert program.put(f"/patients/{ipp}", traits)["version"] == 1
 
 
@@ -131,6 +128,15 @@ def test_a_corrected_identity_says_which_program_did_it(program) -> None:
     program.patch(f"/patients/{patient.ipp}", {"birth_name": "MORVANEC", "version": 0})
     event = AdmissionEvent.objects.get(kind="patient_corrected")
     assert (event.client, event.created_by) == (ApiClient.objects.get(), None)
+
+
+@pytest.mark.parametrize("status", list(IdentityStatus))
+def test_the_matricule_travels_of_a_qualified_identity_alone(program, status) -> None:
+    patient = PatientFactory()
+    known_as(status, patient)
+    read = program.get(f"/patients/{patient.ipp}")
+    qualified = status == IdentityStatus.QUALIFIED
+    assert (read["ins"], bool(read["ins_oid"])) == ((invented_nir(patient.pk) if qualified else None), qualified)
 
 
 def test_the_traits_of_a_qualified_identity_are_locked(program) -> None:

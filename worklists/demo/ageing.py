@@ -124,7 +124,7 @@ class Ageing:
         attempts: dict[int, datetime] = {}
         superseded: dict[int, datetime] = {}
         cursor: dict[int, datetime] = {}
-        last_alike: dict[tuple[int, str, int], int] = {}
+        last_alike: dict[tuple[int, str, int | None], int] = {}
         tries = _grouped(TeleserviceAttempt.objects.only("pk", "call_id", "number", "started_at"), "call_id")
         for call in TeleserviceCall.objects.filter(stay__in=self._scripts).order_by("stay_id", "pk"):
             start = max(self.events[call.event_id], cursor.get(call.event_id, self.events[call.event_id]))

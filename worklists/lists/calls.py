@@ -52,7 +52,7 @@ CALLS = Kind(
     columns=(
         Column("Patient", _patient, "patient"),
         Column("IEP, service", lambda call: call.stay.iep),
-        Column("Organisme", lambda call: call.debtor.name, "organisme"),
+        Column("Organisme", lambda call: call.whom, "organisme"),
         Column("Ce que répond l’organisme", lambda call: f"{call.operation} {call.return_code} {call.said}".strip()),
         Column("Part AMC", lambda call: call.at_stake, numeric=True),
     ),

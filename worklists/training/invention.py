@@ -142,5 +142,6 @@ INVENTED: Final[dict[str, Callable[[Inventor, Row], str]]] = {
     "colleague_first_name": lambda inventor, row: inventor.first_name(None, "colleague", _pk(row)),
     # Django's own mark of a password that nothing opens.
     "no_password": lambda inventor, row: "!" + inventor.digest("password", _pk(row))[:40],
+    "merge_reason": lambda _inventor, row: f"motif {row['id']} de la copie",
     "payment_reference": lambda _inventor, row: f"REF-{row['id']}",
 }
