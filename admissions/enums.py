@@ -36,6 +36,14 @@ class IdentityAct(models.TextChoices):
     ALONE = "alone", "homonyme retiré"
 
 
+class Incomplete(models.TextChoices):
+    """Why a person was registered before it was known who they are. Nobody: as anybody else."""
+
+    NONE = "", "complète"
+    UNKNOWN = "unknown", "patient inconnu"
+    NEWBORN = "newborn", "nouveau-né sans prénom"
+
+
 class InsSource(models.TextChoices):
     TRAITS = "traits", "INSi, par les traits"
     VITALE = "vitale", "INSi, par la carte Vitale"
@@ -63,6 +71,10 @@ class InsOutcome(models.TextChoices):
     PROPOSED = "proposed", "identité à comparer"
     REFUSED = "refused", "identité écartée"
     REFUTED = "refuted", "identité non confirmée"
+
+
+#: Answers that a person at the desk has to look at, a document in hand.
+UNSETTLED = (InsOutcome.PROPOSED, InsOutcome.REFUTED)
 
 
 class ProposalState(models.TextChoices):
@@ -185,6 +197,7 @@ class EventKind(models.TextChoices):
     CONNECTION_TESTED = "connection_tested", "test d’accrochage"
     STAY_REQUALIFIED = "stay_requalified", "requalification"
     IDENTITY_ASKED = "identity_asked", "identité redemandée"
+    BIRTH_REGISTERED = "birth_registered", "naissance"
 
 
 class Requalification(models.TextChoices):

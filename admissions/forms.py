@@ -202,6 +202,37 @@ class DischargeForm(ServiceForm):
         super().__init__(*args, **options)
 
 
+class BirthForm(ServiceForm):
+    """A child, as it is seen in the delivery room."""
+
+    born_at = MomentField(label="Né ou née")
+    sex = forms.ChoiceField(label="Sexe", choices=[("", ""), *Sex.choices])
+    birth_name = forms.CharField(label="Nom de naissance", max_length=100)
+    first_names = forms.CharField(
+        label="Prénoms", max_length=100, required=False, help_text="Vides tant qu’ils ne sont pas déclarés."
+    )
+    rank = forms.IntegerField(label="Rang de naissance", min_value=1, max_value=9, initial=1)
+
+    def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+
+class UnknownForm(ServiceForm):
+    """Somebody who cannot say who they are."""
+
+    sex = forms.ChoiceField(label="Sexe", choices=Sex.choices)
+    age = forms.IntegerField(label="Âge estimé (ans)", min_value=0, max_value=120)
+    unit = forms.ModelChoiceField(label="Service", queryset=Unit.objects.none(), empty_label=None)
+    kind = forms.ChoiceField(label="Type", choices=[])
+
+    def __init__(self, *args: Any, establishment: Establishment, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.focus_first()
+        self.fields["unit"].queryset = Unit.objects.filter(establishment=establishment, active=True)  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [(kind, label.capitalize()) for kind, label in _KINDS]  # type: ignore[attr-defined]
+        self.fields["kind"].initial = StayKind.EMERGENCY
+
+
 class CancelForm(ServiceForm):
     reason = forms.CharField(label="Motif", max_length=200)
 

@@ -167,6 +167,7 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.RIGHTS_ASKED_AGAIN: ("refresh", "Droits redemandés"),
     EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
     EventKind.IDENTITY_ASKED: ("id", "Identité redemandée"),
+    EventKind.BIRTH_REGISTERED: ("plus", "Naissance"),
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),
     EventKind.ANOMALY_SOLVED: ("refresh", "Anomalie résolue, rappel"),
     EventKind.PERIMETER_CHANGED: ("settings-automation", "Périmètre ROC changé"),
@@ -186,7 +187,7 @@ def event_entries(stay: Stay, coverages: Iterable[Coverage]) -> list[Entry]:
 def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> Entry:
     icon, title = _EVENTS[event.kind]
     detail = event.detail
-    said = ""
+    said = url = ""
     if event.kind == EventKind.MOVEMENT_ADDED:
         said = f"Vers l’UF {detail.get('unit', '')}"
     elif event.kind in (EventKind.REQUEST_ADDED, EventKind.REQUEST_ENDED):
@@ -204,6 +205,9 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
         title = f"Sortie, {DischargeMode(detail['mode']).label}"
     elif event.kind == EventKind.STAY_CANCELLED:
         said = stay.cancel_reason
+    elif event.kind == EventKind.BIRTH_REGISTERED:
+        said = f"Séjour de l’enfant{NBSP}: {detail.get('stay', '')}"
+        url = reverse("admissions:stay", args=[detail["stay"]]) if detail.get("stay") else ""
     who = Actor(event.created_by, event.client).name
     late = f"Saisi après coup, le {timezone.localtime(event.created_at):%d/%m à %H:%M}" if event.entered_late else ""
     return Entry(
@@ -212,6 +216,7 @@ def _event_entry(stay: Stay, event: AdmissionEvent, names: dict[int, str]) -> En
         icon=icon,
         title=title,
         detail=". ".join(filter(None, (said, f"Par {who}" if who else "", late))),
+        url=url,
     )
 
 

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from admissions.views import (
     admission,
     arrivals,
+    at_once,
     cards,
     glass,
     identity,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("admissions/panneau/", arrivals.panel, name="arrivals-panel"),
     path("admissions/export.<str:form>", arrivals.export, name="arrivals-export"),
     path("admissions/nouvelle/", patients.new, name="new"),
+    path("admissions/inconnu/", at_once.unknown, name="unknown"),
     path("reprise/", reentry.reentry, name="reentry"),
     path("reprise/feuille/", reentry.find, name="find-sheet"),
     path("reprise/panne/", reentry.outage, name="declare-outage"),

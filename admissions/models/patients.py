@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import ApiClient, Establishment
-from admissions.enums import IdentityStatus, InsOutcome, Protection, Sex
+from admissions.enums import UNSETTLED, IdentityStatus, Incomplete, InsOutcome, Protection, Sex
 from admissions.masked import Masked
 from gap.crypto import blind_index, blind_indexes
 from gap.fields import EncryptedTextField
@@ -54,6 +54,12 @@ class Patient(models.Model):
     protection = models.CharField(
         "protection", max_length=10, choices=Protection.choices, blank=True, default="", db_default=""
     )
+    # Registered at once, to be completed: a patient is cared for before anybody knows who they are.
+    incomplete = models.CharField(
+        "à compléter", max_length=8, choices=Incomplete.choices, blank=True, default="", db_default=""
+    )
+    incomplete_since = models.DateTimeField("à compléter depuis", null=True)
+    mother = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="children")
     # The dossier that stands for this one: theirs were put together.
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="absorbed_patients")
     phone = models.CharField("téléphone", max_length=20, blank=True)
@@ -101,6 +107,17 @@ class Patient(models.Model):
             models.CheckConstraint(condition=Q(ins_outcome__in=InsOutcome.values), name="ins_outcome_is_known"),
             models.CheckConstraint(condition=Q(sex__in=Sex.values), name="sex_is_known"),
             models.CheckConstraint(
+                condition=Q(incomplete="", incomplete_since__isnull=True)
+                | (~Q(incomplete="") & Q(incomplete_since__isnull=False)),
+                name="incomplete_says_since_when",
+            ),
+            # Twins are told apart by their rank, on one number.
+            models.UniqueConstraint(
+                fields=["mother", "birth_date", "birth_rank"],
+                condition=Q(mother__isnull=False, merged_into__isnull=True),
+                name="one_child_a_rank",
+            ),
+            models.CheckConstraint(
                 condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("pk")), name="merged_into_another_patient"
             ),
             models.CheckConstraint(condition=Q(protection__in=Protection.values), name="protection_is_known"),
@@ -109,6 +126,12 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["birth_date", "birth_name"], name="patient_birth"),
             models.Index(fields=["ins_index"], condition=Q(ins_index__isnull=False), name="patient_ins"),
+            # Whom somebody at the desk has something to settle about.
+            models.Index(
+                fields=["id"],
+                condition=~Q(incomplete="") | Q(doubtful=True) | Q(ins_outcome__in=UNSETTLED),
+                name="patient_unsettled",
+            ),
             # Whose national identity is to be verified again, the oldest answer first.
             models.Index(fields=["ins_answered_at"], condition=Q(ins__isnull=False), name="patient_ins_age"),
         ]

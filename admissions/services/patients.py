@@ -9,11 +9,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from admissions.enums import EventKind
+from admissions.enums import EventKind, Incomplete
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor, record_event
 from admissions.models import Patient
 from admissions.rules import identity
+from admissions.rules.at_once import still_incomplete
 from admissions.services.identity import OPEN_STAYS, check_document, is_locked, strict_traits, traits_changed
 from admissions.services.names import index_names
 from gap.identifiers import InvalidIdentifier, parse_nir
@@ -109,6 +110,10 @@ def correct_patient(
             )
         if changed:
             traits_changed(patient, before, actor, reason)
+        if patient.incomplete and not still_incomplete(patient.incomplete, patient.birth_name, patient.first_names):
+            # What stood in for a name is there no more: the identity is a real one.
+            patient.fictitious = patient.fictitious and patient.incomplete != Incomplete.UNKNOWN
+            patient.incomplete, patient.incomplete_since = Incomplete.NONE, None
         patient.version += 1
         patient.save()
         index_names(patient)

@@ -16,14 +16,23 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from admissions.enums import EXTERNAL_KINDS, DischargeMode, Requalification, RequestCode, StayKind, StayStatus
+from admissions.enums import EXTERNAL_KINDS, DischargeMode, Requalification, RequestCode, Sex, StayKind, StayStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
-from admissions.forms import CancelForm, DischargeForm, EndRoomForm, MovementForm, RequalifyForm, RoomForm, ServiceForm
+from admissions.forms import (
+    BirthForm,
+    CancelForm,
+    DischargeForm,
+    EndRoomForm,
+    MovementForm,
+    RequalifyForm,
+    RoomForm,
+    ServiceForm,
+)
 from admissions.models import Movement, ParticularRequest, Stay
 from admissions.presenters import banner, nights, stay_row, stay_title
 from admissions.presenters_coverage import coverages_of_stay
-from admissions.services import desk, recycling, requalification, stays
+from admissions.services import at_once, desk, recycling, requalification, stays
 from admissions.views.common import actor, draw, stay_or_404, stay_scan_url, version_of
 
 VIEWS: Final = ("tout", "appels", "a-vous")
@@ -84,6 +93,10 @@ def _requalify(stay: Stay, values: dict[str, Any], who: Actor, version: int) -> 
     return requalification.requalify(
         stay.pk, StayKind(values["kind"]), values["unit"], Requalification(values["reason"]), who, version=version
     )
+
+
+def _birth(stay: Stay, values: dict[str, Any], who: Actor, _version: int) -> object:
+    return at_once.register_birth(stay.pk, at_once.Birth(**values), who)
 
 
 def open_room(stay: Stay) -> ParticularRequest | None:
@@ -150,6 +163,15 @@ ACTIONS: Final = {
             "Séjour requalifié. Droits, engagement ou prise en charge suivent seuls.",
             lambda stay: stay.status in (StayStatus.ADMITTED, StayStatus.DISCHARGED),
             lambda stay: {"kind": stay.kind, "unit": stay.unit_id, "reason": Requalification.CODING},
+        ),
+        StayAction(
+            "naissance", "Naissance", "Ouvrir le dossier de l’enfant", "n", BirthForm, _birth,
+            "L’enfant a son dossier et son séjour, sous le numéro de sa mère et avec ses droits. Sans prénom, il reste dans "
+            "« Identités à compléter ».",
+            "Naissance enregistrée. Le séjour de l’enfant est dans la chronologie.",
+            lambda stay: stay.status == StayStatus.ADMITTED and stay.patient.sex == Sex.FEMALE
+            and stay.kind not in EXTERNAL_KINDS,
+            lambda stay: {"born_at": _now(stay), "birth_name": stay.patient.birth_name, "rank": 1},
         ),
         StayAction(
             "annulation", "Annuler le séjour", "Annuler le séjour", "", CancelForm, _cancel,

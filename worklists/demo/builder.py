@@ -16,7 +16,7 @@ from admissions.models import EventDelivery
 from teleservices import anomalies
 from teleservices.enums import Recipient
 from teleservices.models import Anomaly, AnomalyStep
-from worklists.demo import connected, discretion, logins, outside, places, reference
+from worklists.demo import at_once, connected, discretion, logins, outside, places, reference
 from worklists.demo.acts import Acts, Hospital
 from worklists.demo.ageing import Ageing, move
 from worklists.demo.ageing_money import MoneyAgeing
@@ -65,6 +65,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
     connected.prove_connection(establishment)
     discretion.keep_secrets(establishment)
     reference.fill(hospital, now)
+    at_once.somebody_unknown(hospital, establishment)
     return scripts
 
 

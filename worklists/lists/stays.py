@@ -15,7 +15,7 @@ from admissions.masked import listed_name
 from admissions.models import Coverage, Stay
 from teleservices.enums import CallStatus
 from teleservices.models import TeleserviceCall
-from worklists import querysets
+from worklists import querysets, querysets_identity
 from worklists.enums import Step
 from worklists.registry import Column, Kind, Worklist
 
@@ -123,6 +123,19 @@ WORKLISTS = (
         happened="Arrivée d’aujourd’hui ou de demain, sans complémentaire connue.",
         system="Dès la carte lue : organisme choisi, droits demandés, reste à charge estimé.",
         you="Scannez la carte à l’arrivée, ou déposez sa photo. Pas de mutuelle : rien à faire, le dossier passera.",
+    ),
+    Worklist(
+        slug="identites-a-completer",
+        title="Identités à compléter",
+        step=Step.ARRIVAL,
+        roles=_DESK,
+        action=Action.SEE_DOSSIER,
+        kind=_kind(querysets_identity.what_is_missing()),
+        select=querysets_identity.to_complete,
+        since="planned_start_at",
+        happened="Le patient a été pris en charge avant d’être tout à fait connu, ou un doute pèse sur son identité.",
+        system="Dès l’identité saisie, INSi et les organismes sont interrogés seuls. Un doute arrête ces questions.",
+        you="Ouvrez le dossier, comparez avec la pièce d’identité, puis saisissez ou tranchez.",
     ),
     Worklist(
         slug="hors-roc",
