@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 
 from admissions.enums import IdentityAct, IdentityStatus, InsOutcome, ProposalState, Sex
@@ -73,6 +74,8 @@ class IdentityView:
     documents: tuple[IdentityDocumentKind, ...]
     attributes: tuple[str, ...]
     proposal: ProposalView | None
+    #: The national service may be asked again by hand.
+    askable: bool
 
     @property
     def settled(self) -> bool:
@@ -109,14 +112,20 @@ def identity_view(patient: Patient) -> IdentityView:
         documents=tuple(kinds),
         attributes=attributes_of(patient),
         proposal=_proposal_view(patient, proposal) if proposal else None,
+        askable=bool(settings.INSI["url"]) and patient.ins is None and not _refused(patient),
     )
+
+
+def _refused(patient: Patient) -> str:
+    return why_not_asked(sex=patient.sex, doubtful=patient.doubtful, fictitious=patient.fictitious)
 
 
 def ins_sentence(patient: Patient) -> str:
     """What the national service said of this identity, or why it is not asked."""
-    refused = why_not_asked(sex=patient.sex, doubtful=patient.doubtful, fictitious=patient.fictitious)
-    if refused:
+    if refused := _refused(patient):
         return refused
+    if not settings.INSI["url"] and patient.ins_outcome == InsOutcome.UNASKED:
+        return "INSi n’est pas raccordé."
     if patient.ins_outcome == InsOutcome.FOUND and patient.ins_answered_at:
         return f"INS récupérée, confirmée {_ago(patient.ins_answered_at)}."
     said = _SAID[InsOutcome(patient.ins_outcome)]

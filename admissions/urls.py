@@ -51,6 +51,7 @@ urlpatterns = [
     path(_STAY, stays.stay, name="stay"),
     path(f"{_STAY}admission/", admission.admission, name="admission"),
     path(f"{_STAY}identite/", identity.part, name="identity-part"),
+    path(f"{_STAY}identite/interroger/", identity.ask, name="identity-ask"),
     path(f"{_STAY}carte/", cards.stay_scan, name="stay-scan"),
     path(f"{_STAY}carte/<int:card_id>/photo/", cards.card_picture, name="card-picture"),
     path(f"{_STAY}carte/<int:card_id>/organisme/", cards.card_grid, name="card-grid"),

@@ -24,6 +24,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DIRECTORY_UNIT = "ROC-ANNUAIRE"
 SERVICES_UNIT = "ROC-SERVICES"
+INSI_UNIT = "INSI"
+#: The service takes no other common name of a software (INSI-MANU is for a person).
+INSI_NAME = "INSI-AUTO"
 ORGANISATION = "Mini-GAP (développement)"
 RENEW_BEFORE = timedelta(days=30)
 CA_VALIDITY = timedelta(days=5 * 365)
@@ -69,6 +72,11 @@ class DevelopmentPki:
         """The hospital's certificate for the services of the AMC."""
         return self.pair("client-services")
 
+    @property
+    def insi(self) -> CertificatePair:
+        """The hospital's certificate for the national identity service."""
+        return self.pair("client-insi")
+
     def pair(self, name: str) -> CertificatePair:
         return CertificatePair(self.folder / f"{name}.pem", self.folder / f"{name}.key.pem")
 
@@ -85,7 +93,8 @@ def create_development_pki(folder: Path, server_names: tuple[str, ...] = ("local
     issuer = pki.authority
     if not _is_good(pki.server, issuer) or not _answers_for(pki.server, server_names):
         issue_server_certificate(pki, "server", server_names)
-    for name, unit in (("client-directory", DIRECTORY_UNIT), ("client-services", SERVICES_UNIT)):
+    clients = (("client-directory", DIRECTORY_UNIT), ("client-services", SERVICES_UNIT), ("client-insi", INSI_UNIT))
+    for name, unit in clients:
         if not _is_good(pki.pair(name), issuer):
             issue_client_certificate(pki, name, unit)
 
@@ -99,7 +108,7 @@ def issue_client_certificate(
     not_after: datetime | None = None,
 ) -> CertificatePair:
     """Issue `name`.pem and its key for the role `unit` (DIRECTORY_UNIT or SERVICES_UNIT), signed by the folder's CA."""
-    subject = _name(f"Établissement de démonstration ({name})", unit)
+    subject = _name(INSI_NAME if unit == INSI_UNIT else f"Établissement de démonstration ({name})", unit)
     return _issue(pki, name, subject, ExtendedKeyUsageOID.CLIENT_AUTH, (), not_before, not_after)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import environ
 import structlog
 
-from gap import database, psc, schedule
+from gap import database, national, psc, schedule
 from gap.addresses import library_address
 from gap.api.documentation import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
 from gap.headers import content_security_policy
@@ -375,6 +375,8 @@ TELESERVICES = {
     # How long after these a call whose worker says nothing any more is taken for one whose answer was lost.
     "claim_margin": env.float("TELESERVICES_CLAIM_MARGIN", default=15.0),
 }
+INSI = national.insi(env)
+TELESERVICES |= national.certificates(env, PKI_DIR)
 # To whom what needs an administrator is written (a certificate that will expire), and how mail leaves; nobody, nowhere.
 ADMINS = [("", address) for address in env.list("ALERT_EMAILS", default=[])]
 SERVER_EMAIL = env.str("ALERT_SENDER", default="mini-gap@localhost")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from simulator import insi
 from simulator.journal import Journal
 from simulator.scenarios import Behaviour, CallFacts, Scenarios
 from simulator.services import Services
@@ -63,9 +64,12 @@ class Exchanges:
     scenarios: Scenarios
     journal: Journal
     stop: threading.Event
+    identities: insi.Identities = field(default_factory=insi.Identities)
 
     def handle(self, path: str, unit: str, body: bytes) -> Reply:
         """Never raises for what was received: a wrong message is a fault, a wrong certificate a 403."""
+        if path == insi.PATH:
+            return self._identity(unit, body)
         try:
             expected = self._expected_unit(path)
             if unit != expected:
@@ -90,7 +94,23 @@ class Exchanges:
         except SoapFault as fault:
             return _fault(500, fault.code, fault.text, f"fault_{fault.code.lower()}")
         reply = Reply(200, answer.body, outcome=answer.outcome)
-        _trouble_on_the_way(reply, behaviour, message)
+        _trouble_on_the_way(reply, behaviour, message.message_id)
+        return reply
+
+    def _identity(self, unit: str, body: bytes) -> Reply:
+        """INSi: its own certificate and envelope; the same troubles on the way."""
+        if unit != insi.UNIT:
+            refused = insi.fault("soap:Sender", "siram_100", "desir_560", "Niveau d’accès insuffisant")
+            return Reply(500, refused, insi.XML, operation="INSI", outcome="certificate_refused")
+        behaviour = self.scenarios.choose(CallFacts("INSI", "insi", ""))
+        if behaviour.has("latency"):
+            self.stop.wait(behaviour.number("latency"))
+        reply = _instead_of_processing(behaviour)
+        if reply is None:
+            found = self.identities.answer(body)
+            reply = Reply(found.status, found.body, insi.XML, outcome=found.outcome, message_id=found.message_id)
+            _trouble_on_the_way(reply, behaviour, found.message_id)
+        reply.operation, reply.amc = "INSI", "insi"
         return reply
 
     def _expected_unit(self, path: str) -> str:
@@ -133,7 +153,7 @@ def _instead_of_processing(behaviour: Behaviour) -> Reply | None:
     return None
 
 
-def _trouble_on_the_way(reply: Reply, behaviour: Behaviour, message: Message) -> None:
+def _trouble_on_the_way(reply: Reply, behaviour: Behaviour, message_id: str) -> None:
     """Spoil a good answer, remembered already."""
     name = next((step for step, _ in behaviour.steps if step not in ("latency", "code")), None)
     match name:
@@ -146,7 +166,7 @@ def _trouble_on_the_way(reply: Reply, behaviour: Behaviour, message: Message) ->
         case "entity_bomb":
             reply.body = _BOMB
         case "other_message_id":
-            reply.body = reply.body.replace(message.message_id.encode(), OTHER_MESSAGE_ID.encode())
+            reply.body = reply.body.replace(message_id.encode(), OTHER_MESSAGE_ID.encode())
         case "invalid_answer":
             reply.body = reply.body.replace(b"<CodeRetour>", b"<CodeRetour>un code bien trop long pour le contrat ")
         case "truncated":

@@ -38,7 +38,7 @@ NUMERIC = frozenset({"latency", "http", "huge", "huge_declared", "slow_drip", "s
 WITH_CODE = frozenset({"code", "fault"})
 BARE = frozenset({"cut_before", "cut_after", "redirect", "not_xml", "entity_bomb", "other_message_id", "invalid_answer",
                   "truncated"})  # fmt: skip
-OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL")
+OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL", "INSI")
 ANY_AMC = "*"
 _OPERATION_SUFFIX = re.compile(r"(IDB|SIM|CLC|DEL)?")
 _REMEMBERED_FIRST_TIMES = 10_000

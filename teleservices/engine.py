@@ -170,7 +170,7 @@ def _claim(call_id: int) -> Claimed | None:
         url, request_xml = previous.url, previous.request_xml
     else:
         url, request = handler_of(operation).build(call, now)
-        request_xml = client.current().build(operation, request)
+        request_xml = client.of(operation).build(operation, request)
     call.status = CallStatus.CALLING
     call.in_doubt = True
     call.attempts_count += 1
@@ -220,7 +220,9 @@ def _put_off(call: TeleserviceCall, were: dict[str, object], put_off: gates.PutO
 def send(claimed: Claimed) -> Exchange | CallError:
     """The network. Failures of the wire are values here: each has its own sequel."""
     try:
-        return client.current().send(claimed.operation, claimed.url, claimed.request_xml, claimed.message_id)
+        return client.of(claimed.operation).send(
+            claimed.operation, claimed.url, claimed.request_xml, claimed.message_id
+        )
     except CallError as failure:
         return failure
 

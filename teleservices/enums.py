@@ -113,6 +113,7 @@ class CertificateUse(models.TextChoices):
 
     DIRECTORY = "directory", "annuaire AMC"
     SERVICES = "services", "services des AMC"
+    INSI = "insi", "identité nationale (INSi)"
 
 
 class CertificateState(models.TextChoices):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.core.mail import mail_admins
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 #: Days before the end: a renewal takes weeks in a hospital. First said early, then loudly.
 THRESHOLDS: Final = (60, 30, 7)
-USES: Final = {CertificateUse.DIRECTORY: "Annuaire AMC", CertificateUse.SERVICES: "Services des AMC"}
+_USES: Final = {CertificateUse.DIRECTORY: "Annuaire AMC", CertificateUse.SERVICES: "Services des AMC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def watched() -> list[Watched]:
 
 def _watched() -> Iterator[Watched]:
     ours = certificates.in_force()
-    for use, label in USES.items():
+    # A service that is asked nothing needs no certificate.
+    uses = _USES | ({CertificateUse.INSI: "Identité nationale (INSi)"} if settings.INSI["url"] else {})
+    for use, label in uses.items():
         if (held := ours.get(use)) is not None:
             yield Watched(use.value, label, held.not_after, held.fingerprint)
         else:

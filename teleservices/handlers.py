@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from admissions.models import AdmissionEvent, Stay
-from teleservices.messages import Answer, Operation, Request
+from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
 
 
@@ -30,13 +30,13 @@ class NotConfigured(Exception):
 class Handler(Protocol):
     """What the engine needs of an operation."""
 
-    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Request]:
+    def build(self, call: TeleserviceCall, sent_at: datetime) -> tuple[str, Any]:
         """The URL and the message, for a call read by `querysets.to_ask`. Raises NothingToAsk, NotConfigured.
 
         Nothing is locked, and the claim may yet fail: it only reads, and notes what it asked in `call.parameters`.
         """
 
-    def apply(self, call: TeleserviceCall, answer: Answer) -> None:
+    def apply(self, call: TeleserviceCall, answer: Any) -> None:
         """Take a positive answer into account. Runs in a transaction, with stay and call locked."""
 
 
@@ -100,10 +100,13 @@ def outside(stay: Stay, event: AdmissionEvent) -> None:
 
 
 def register_own() -> None:
-    from teleservices import connection_test
+    from teleservices import connection_test, national, planning
+    from teleservices.insi import IdentityHandler
     from teleservices.rights import DirectoryHandler, RightsHandler
 
     register(Operation.DIRECTORY, DirectoryHandler())
     register(Operation.IDB, RightsHandler())
+    register(Operation.INSI, IdentityHandler())
+    planning.register_national(national.plan)
     register_afterwards(connection_test.call_ended)
     register_stopped(connection_test.call_ended)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 
@@ -266,7 +266,8 @@ Answer = DirectoryAnswer | RightsAnswer | SimulationAnswer | CalculationAnswer |
 class Exchange:
     """One answered call: the answer, and what went over the wire (bytes, to be stored encrypted, never logged)."""
 
-    answer: Answer
+    # Of the operation that was asked: one of `Answer`, or of a national service's own messages. It has a `header`.
+    answer: Any
     http_status: int
     request_xml: bytes = field(repr=False)
     response_xml: bytes = field(repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 
 from admissions.enums import EventKind, InsOutcome
@@ -38,6 +39,8 @@ def ask_identity(stay: Stay, event: AdmissionEvent, *, force: bool = False) -> T
 
     `force`: a person wants it, however recent an answer that found nobody.
     """
+    if not settings.INSI["url"]:
+        return None  # this installation is not connected to it
     patient = Patient.objects.get(pk=stay.patient_id)
     if patient.ins is not None or why_not_asked(
         sex=patient.sex, doubtful=patient.doubtful, fictitious=patient.fictitious

@@ -18,9 +18,9 @@ from gap.text import NBSP
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.messages import Operation
 from teleservices.models import ReturnCode, TeleserviceCall
-from teleservices.sentences import ANSWERED, ASKS, CAUSES, HELD_BACK, NOTHING, POINTLESS, SEQUELS
+from teleservices.sentences import ANSWERED, ASKS, CAUSES, FOUND, HELD_BACK, NOTHING, POINTLESS, SEQUELS
 
-_NAMES: Final = {Operation.DIRECTORY: "Annuaire"}
+_NAMES: Final = {Operation.DIRECTORY: "Annuaire", Operation.INSI: "INSi", Operation.CDRI: "CDRi"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ def _answered(call: TeleserviceCall) -> CallView:
         chip=said,
         when=took,
         happened=f"{call.whom} a répondu{f' en {took}' if took else ''}{tries}.",
-        line=ANSWERED[Operation(call.operation)],
+        line=FOUND.get(call.return_code, ANSWERED[Operation(call.operation)]),
         system="La réponse est au dossier.",
     )
 

@@ -15,6 +15,8 @@ ASKS: Final = {
     Operation.SIM: "simulation du séjour",
     Operation.CLC: "engagement de paiement",
     Operation.DEL: "annulation de l’engagement",
+    Operation.INSI: "identité nationale",
+    Operation.CDRI: "droits de l’assurance maladie",
 }
 
 #: Why a call stopped before leaving: what only a référent can mend. One sentence a cause, a fallback for the others.
@@ -32,6 +34,10 @@ CAUSES: Final = {
     "address_not_https": "l’adresse de l’organisme n’est pas sécurisée",
     "address_refused": "l’adresse de l’organisme n’est pas de celles que nos réglages permettent",
     "invalid_request": "notre message n’est pas conforme au contrat",
+    "insi_url_missing": "l’adresse d’INSi n’est pas réglée",
+    "insi_test_matricule": "INSi rend des matricules de test, qu’une production n’accepte pas",
+    "insi_desir_550": "INSi ne connaît pas l’autorisation de notre logiciel",
+    "insi_desir_560": "le certificat ne donne pas accès à INSi",
     "restored": "l’hôpital est revenu à une sauvegarde\u00a0: ce message est peut-être déjà parti",
     "too_many_simulations": "le séjour a atteint le nombre de simulations permis",
 }
@@ -97,6 +103,7 @@ POINTLESS: Final = {
     "stay_discharged": "Le patient est sorti, la simulation laisse la place à l’engagement.",
     "coverage_replaced": "La couverture a été remplacée : la question n’a plus d’objet.",
     "outside_perimeter": "Cet organisme est sorti du périmètre ROC de l’établissement.",
+    "identity_settled": "L’identité est connue, ou INSi ne peut pas la chercher.",
     "nir_missing": "Le NIR est inconnu : l’organisme ne peut pas chercher le patient.",
     "price_not_decided": "Le prix du séjour n’est pas encore décidé : il n’y avait rien à demander.",
     "nothing_to_bill": "Il n’y a rien à facturer pour l’instant.",
@@ -110,7 +117,11 @@ ANSWERED: Final = {
     Operation.SIM: "Simulation reçue",
     Operation.CLC: "Engagement reçu",
     Operation.DEL: "Engagement annulé",
+    Operation.INSI: "Identité trouvée",
+    Operation.CDRI: "Droits reçus",
 }
+#: What INSi answered, when it is not one identity.
+FOUND: Final = {"01": "Aucune identité sous ces traits", "02": "Plusieurs identités sous ces traits"}
 
 #: Disposition → what the system does, what you can do, what is offered in place, the chip and its tone.
 SEQUELS: Final[dict[str, tuple[str, str, str, str, str]]] = {

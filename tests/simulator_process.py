@@ -36,6 +36,8 @@ _VARIABLES = {
     "directory_key": "DIRECTORY_KEY",
     "services_certificate": "SERVICES_CERTIFICATE",
     "services_key": "SERVICES_KEY",
+    "insi_certificate": "INSI_CERTIFICATE",
+    "insi_key": "INSI_KEY",
     "ca_file": "TELESERVICES_CA",
 }
 
@@ -114,6 +116,11 @@ class SimulatorProcess:
     def directory_url(self) -> str:
         return f"{self.base_url}/annuaire"
 
+    @property
+    def insi_url(self) -> str:
+        """Address of the national identity service."""
+        return f"{self.base_url}/insi"
+
     def services_url(self, amc_number: str, operation: str) -> str:
         """Address of an operation (IDB, SIM, CLC, DEL) of an AMC: the same as the directory gives."""
         return f"{self.base_url}/amc/{amc_number}/{operation.lower()}"
@@ -126,6 +133,8 @@ class SimulatorProcess:
             "directory_key": self.pki.directory.key,
             "services_certificate": self.pki.services.certificate,
             "services_key": self.pki.services.key,
+            "insi_certificate": self.pki.insi.certificate,
+            "insi_key": self.pki.insi.key,
             "ca_file": self.pki.ca,
         }
 

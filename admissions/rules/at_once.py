@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from admissions.enums import Incomplete
-
+# The codes of `admissions.enums.Incomplete`, which a rule does not import.
+_UNKNOWN, _NEWBORN = "unknown", "newborn"
 UNKNOWN_NAME: Final = "INCONNU"
 #: Of a newborn whose first name is not declared yet.
 NO_FIRST_NAME: Final = "PRENOM A DECLARER"
@@ -35,6 +35,6 @@ def estimated_birth(age: int, today: date) -> date:
 
 def still_incomplete(why: str, birth_name: str, first_names: str) -> bool:
     """Whether what stood in for a name still does."""
-    if why == Incomplete.UNKNOWN:
+    if why == _UNKNOWN:
         return birth_name == UNKNOWN_NAME
-    return why == Incomplete.NEWBORN and first_names.upper() == NO_FIRST_NAME
+    return why == _NEWBORN and first_names.upper() == NO_FIRST_NAME

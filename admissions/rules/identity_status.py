@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from admissions.enums import IdentityStatus, Sex
 from gap.text import search_tokens
 
+# The codes of the statuses and of an unknown sex: `admissions.enums`, which a rule does not import.
+_PROVISIONAL, _VALIDATED, _RETRIEVED, _QUALIFIED = "PROV", "VALI", "RECUP", "QUAL"
+_SEX_UNKNOWN = "I"
 STRICT_TRAITS = ("birth_name", "first_names", "birth_date", "sex", "birth_place")
 
 
@@ -29,11 +31,11 @@ class StrictTraits:
     birth_place: str = ""
 
 
-def status_of(*, ins: bool, document: bool) -> IdentityStatus:
+def status_of(*, ins: bool, document: bool) -> str:
     """The status that two facts make: the matricule was recovered, a trusted document was compared."""
     if ins:
-        return IdentityStatus.QUALIFIED if document else IdentityStatus.RETRIEVED
-    return IdentityStatus.VALIDATED if document else IdentityStatus.PROVISIONAL
+        return _QUALIFIED if document else _RETRIEVED
+    return _VALIDATED if document else _PROVISIONAL
 
 
 def why_not_asked(*, sex: str, doubtful: bool, fictitious: bool) -> str:
@@ -42,7 +44,7 @@ def why_not_asked(*, sex: str, doubtful: bool, fictitious: bool) -> str:
         return "L’identité est fictive\u00a0: INSi n’est pas interrogé."
     if doubtful:
         return "L’identité est douteuse\u00a0: INSi n’est pas interrogé tant que le doute n’est pas levé."
-    if sex == Sex.UNKNOWN:
+    if sex == _SEX_UNKNOWN:
         return "Le sexe est inconnu\u00a0: INSi ne cherche qu’une femme ou un homme."
     return ""
 
@@ -50,19 +52,19 @@ def why_not_asked(*, sex: str, doubtful: bool, fictitious: bool) -> str:
 def differences(ours: StrictTraits, theirs: StrictTraits) -> list[str]:
     """The strict traits of which the two sides truly disagree, in the order of the document.
 
-    Accents, hyphens, apostrophes and case are not differences; neither is a first name that ours lacks at the end of
-    theirs, or a birth place that we don't know: INSi completes them.
+    Accents, hyphens, apostrophes and case are not differences; neither are the last first names, when one side has fewer,
+    nor a birth place that one of the two does not know.
     """
     found = []
     if _plain(ours.birth_name) != _plain(theirs.birth_name):
         found.append("birth_name")
-    if not _begins(_words(theirs.first_names), _words(ours.first_names)):
+    if not _same_start(_words(theirs.first_names), _words(ours.first_names)):
         found.append("first_names")
     if ours.birth_date != theirs.birth_date:
         found.append("birth_date")
     if ours.sex != theirs.sex:
         found.append("sex")
-    if ours.birth_place and ours.birth_place.upper() != theirs.birth_place.upper():
+    if ours.birth_place and theirs.birth_place and ours.birth_place.upper() != theirs.birth_place.upper():
         found.append("birth_place")
     return found
 
@@ -84,5 +86,7 @@ def _plain(text: str) -> str:
     return "".join(_words(text))
 
 
-def _begins(whole: tuple[str, ...], start: tuple[str, ...]) -> bool:
-    return bool(start) and whole[: len(start)] == start
+def _same_start(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """One list begins with the other: each side may know fewer first names, in the order of the birth certificate."""
+    shared = min(len(one), len(other))
+    return shared > 0 and one[:shared] == other[:shared]

@@ -280,7 +280,7 @@ def _adopt(patient: Patient, identity: FoundIdentity, actor: Actor, *, message_i
     _drop_proposal(patient)
     patient.birth_name, patient.first_names = identity.traits.birth_name.upper(), identity.traits.first_names.upper()
     patient.birth_date, patient.sex = day, identity.traits.sex
-    patient.birth_place = identity.traits.birth_place.upper()
+    patient.birth_place = identity.traits.birth_place.upper() or patient.birth_place
     if differing:
         # What the document was compared with is no longer what stands here.
         _forget_document(patient)

@@ -12,13 +12,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
-from admissions.enums import IdentityAct
+from admissions.enums import EventKind, IdentityAct
 from admissions.errors import Conflict, Refused
+from admissions.events import record_event
 from admissions.models import IdentityDocumentKind, Patient
 from admissions.presenters import banner
 from admissions.presenters_identity import change_row, identity_view
 from admissions.services import identity
-from admissions.views.common import actor, draw, own_stays, patient_or_404, stay_or_404, version_of
+from admissions.views.common import acted, actor, draw, own_stays, patient_or_404, stay_or_404, version_of
 
 HISTORY_PAGE: Final = 50
 # Anybody at the desk may say that something is wrong; only a référent says that it no longer is.
@@ -41,6 +42,15 @@ def part(request: HttpRequest, iep: str) -> HttpResponse:
     stay = stay_or_404(request, iep)
     context = {"stay": stay, "patient": stay.patient, "identity": identity_view(stay.patient)}
     return draw(request, "admissions/identity_part.html#step", context)
+
+
+@needs(Action.ASK_AGAIN)
+@require_POST
+def ask(request: HttpRequest, iep: str) -> HttpResponse:
+    """Somebody wants INSi asked now, however recent an answer that found nobody."""
+    stay = stay_or_404(request, iep)
+    record_event(stay, EventKind.IDENTITY_ASKED, actor(request))
+    return acted()
 
 
 @needs(Action.EDIT_PATIENT)

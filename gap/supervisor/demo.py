@@ -87,6 +87,9 @@ def wait_for_simulator(runtime: Runtime, child: Child) -> dict[str, int | str]:
     ports: dict[str, int | str] = json.loads(told.read_text())
     (runtime.var / "simulator-port").write_text(str(ports["port"]))
     runtime.environment["AMC_DIRECTORY_URL"] = f"{ports['base_url']}/annuaire"
+    runtime.environment |= {
+        "INSI_URL": f"{ports['base_url']}/insi", "INSI_AUTHORISATION": "DEMONSTRATION", "INSI_PRODUCTION": "0",
+    }  # fmt: skip
     # The other side of the wire is on this very machine, which no real directory may ever name.
     runtime.environment["TELESERVICES_INTERNAL_NETWORKS"] = "127.0.0.0/8"
     return ports

@@ -87,7 +87,7 @@ class Roc1Client:
         self._directory = MutualTlsTransport(config.directory, limits, config.addresses, config.dated)
         self._services = MutualTlsTransport(config.services, limits, config.addresses, config.dated)
         self._schema = Schema(CONTRACT / "roc1.xsd")
-        self._zeep = _load_contract()
+        self._zeep = load_contract(CONTRACT / "roc1.wsdl")
         bindings = (_DIRECTORY_BINDING, _SERVICES_BINDING)
         self._proxies = {name: self._zeep.create_service(name, "https://localhost/") for name in bindings}
 
@@ -174,13 +174,13 @@ class Roc1Client:
         return answer
 
 
-def _load_contract() -> Any:
-    """zeep's client of the local WSDL. It is not typed: what it returns is checked by the XSD and by the mapping."""
+def load_contract(wsdl: Path) -> Any:
+    """zeep's client of a local WSDL. It is not typed: what it returns is checked by the XSD and by the mapping."""
     settings = zeep.Settings(
         strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False
     )
     transport = _NoNetwork()  # type: ignore[no-untyped-call]
-    return zeep.Client(str(CONTRACT / "roc1.wsdl"), transport=transport, settings=settings)  # type: ignore[no-untyped-call]
+    return zeep.Client(str(wsdl), transport=transport, settings=settings)  # type: ignore[no-untyped-call]
 
 
 def _binding_of(operation: Operation) -> str:

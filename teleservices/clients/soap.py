@@ -1,4 +1,4 @@
-"""SOAP 1.1 answers, read without trust: no doctype, no entity, no network, nothing huge; then checked by the XSD."""
+"""SOAP answers (1.1, 1.2), read without trust: no doctype, no entity, no network, nothing huge; then checked by the XSD."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lxml import etree
 from teleservices.clients.errors import AnswerLost, CallError, InvalidAnswer, Refused
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
-_BODY = f"{{{ENVELOPE}}}Body"
+ENVELOPE_12 = "http://www.w3.org/2003/05/soap-envelope"
 _FAULT = f"{{{ENVELOPE}}}Fault"
 # libxml2 prepares its built-in types at the first schema, without a lock: two threads at once, and both schemas are
 # refused as invalid.
@@ -54,8 +54,10 @@ class Schema:
         return frozenset(str(element.get("name")) for element in elements)
 
 
-def parse_envelope(content: bytes) -> etree._Element:
-    """The envelope of an answer. Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
+def parse_envelope(content: bytes, namespace: str = ENVELOPE) -> etree._Element:
+    """The envelope of an answer, of SOAP 1.1 unless another is named.
+
+    Raises InvalidAnswer: not XML, a doctype, not an envelope with one body element."""
     _refuse_doctype(content)
     try:
         envelope = etree.fromstring(content, _parser_of_this_thread())
@@ -65,7 +67,7 @@ def parse_envelope(content: bytes) -> etree._Element:
     info: Any = envelope.getroottree().docinfo
     if info.doctype:
         raise InvalidAnswer("doctype_refused")
-    body = envelope.find(_BODY) if envelope.tag == f"{{{ENVELOPE}}}Envelope" else None
+    body = envelope.find(f"{{{namespace}}}Body") if envelope.tag == f"{{{namespace}}}Envelope" else None
     if body is None or len(body) != 1:
         raise InvalidAnswer("not_an_envelope")
     return envelope
@@ -111,9 +113,9 @@ def _parser_of_this_thread() -> etree.XMLParser:
     return parser
 
 
-def payload_of(envelope: etree._Element) -> etree._Element:
+def payload_of(envelope: etree._Element, namespace: str = ENVELOPE) -> etree._Element:
     """The one element in the body of a parsed envelope."""
-    body = envelope.find(_BODY)
+    body = envelope.find(f"{{{namespace}}}Body")
     if body is None:
         raise InvalidAnswer("not_an_envelope")
     return body[0]

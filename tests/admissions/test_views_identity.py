@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.enums import Role
-from admissions.enums import IdentityAct, IdentityStatus, InsOutcome
+from admissions.enums import EventKind, IdentityAct, IdentityStatus, InsOutcome
 from admissions.events import SYSTEM
 from admissions.models import Patient
 from admissions.services import identity
@@ -51,9 +51,13 @@ def part(desk, stay) -> str:
     return desk.get(reverse("admissions:identity-part", args=[stay.iep])).text
 
 
-def test_the_first_step_of_an_admission_follows_what_insi_answers(desk, patient) -> None:
+def test_the_first_step_of_an_admission_follows_what_insi_answers(desk, patient, settings) -> None:
     stay = StayFactory(patient=patient)
+    assert "INSi n’est pas raccordé" in part(desk, stay)
+    settings.INSI = settings.INSI | {"url": "https://insi.invalid/"}
     assert "INSi n’a pas encore répondu" in part(desk, stay)
+    assert desk.post(reverse("admissions:identity-ask", args=[stay.iep])).status_code == 204
+    assert stay.events.filter(kind=EventKind.IDENTITY_ASKED).count() == 1
     identity.not_found(
         patient.pk, InsOutcome.NONE, asked=identity.strict_traits(patient), message_id=uuid4(), at=timezone.now()
     )

@@ -45,6 +45,8 @@ class Demonstration:
             "GAP_DEMO_SIZE": str(SIZE),
             "PKI_DIR": str(simulator.pki.folder),
             "AMC_DIRECTORY_URL": simulator.directory_url,
+            "INSI_URL": simulator.insi_url,
+            "INSI_PRODUCTION": "0",
             "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
             # Every export of every list, one after another: nobody works so.
             "EXPORT_RATE_PER_MINUTE": "100000",

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from random import Random
-from uuid import uuid4
 
 from django.utils import timezone
 
@@ -25,7 +24,6 @@ from debtors.enums import AssociationStatus, MatchLevel
 from debtors.models import DatamatrixAssociation, Debtor
 from worklists.demo.catalogue import units
 from worklists.demo.chain import Chain
-from worklists.demo.people import TEST_OID, ins_of
 from worklists.demo.plots import Script
 
 READER = "scanner"
@@ -93,15 +91,11 @@ class Acts:
         return patients.create_patient(traits, self._desk(person.stays[0])).pk
 
     def do_identity(self, index: int, patient_id: int, status: IdentityStatus) -> None:
-        """What was known of a person before the first stay of the demonstration: a document, a matricule, both or none."""
+        """Whose document was compared before the first stay of the demonstration; INSi is asked at each first pre-admission."""
         person = self.people[index]
         patient = Patient.objects.get(pk=patient_id)
         if status in (IdentityStatus.VALIDATED, IdentityStatus.QUALIFIED):
             identity.check_document(patient.pk, "CNI", self._desk(person.stays[0]), version=patient.version)
-        if status in (IdentityStatus.RETRIEVED, IdentityStatus.QUALIFIED):
-            asked = identity.strict_traits(patient)
-            found = identity.FoundIdentity(ins_of(person.traits), TEST_OID, asked)
-            identity.found(patient.pk, found, asked=asked, message_id=uuid4(), at=timezone.now())
 
     def preadmit(self) -> None:
         """Plan every stay; cover each person at their first one, by the card that they show or by what they say."""

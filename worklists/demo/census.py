@@ -17,7 +17,7 @@ from billing.models import Agreement, Engagement, ExchangeFile, ExchangeRecord, 
 from debtors.enums import AssociationStatus
 from debtors.models import DatamatrixAssociation, Debtor, Operator
 from teleservices.enums import CallStatus, CertificateState, CertificateUse, Family, HandshakeState
-from teleservices.messages import NATIONAL, Operation
+from teleservices.messages import Operation
 from teleservices.models import ConnectionTest, SoftwareCertificate, TeleserviceCall
 from worklists import codes
 from worklists.demo.catalogue import payers, staff
@@ -27,7 +27,7 @@ from worklists.registry import all_worklists
 #: What the whole demonstration promises.
 PATIENTS, STAYS, CARDED_PERCENT, ALONE_PERCENT = 300, 500, 50, 95
 # Each state that the chain can have, but those that last a moment (a call under way, a lot about to be deposited), a
-# coverage that another program sends, and the services that the demonstration is not connected to.
+# coverage that another program sends, and the service that the demonstration is not connected to.
 _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Operation], set[str]], ...]] = (
     ("séjour", Stay, "status", StayStatus, set()),
     ("type de séjour", Stay, "kind", StayKind, set()),
@@ -37,7 +37,7 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
     ("origine de couverture", Coverage, "source", CoverageSource, {CoverageSource.API}),
     ("droits", Rights, "status", RightsStatus, set()),
     ("appel", TeleserviceCall, "status", CallStatus, {CallStatus.CALLING}),
-    ("opération", TeleserviceCall, "operation", Operation, set(NATIONAL)),
+    ("opération", TeleserviceCall, "operation", Operation, {Operation.CDRI}),
     ("famille de refus", TeleserviceCall, "family", Family, set()),
     ("engagement", Engagement, "status", EngagementStatus, set()),
     ("prise en charge", Agreement, "state", AgreementState, set()),

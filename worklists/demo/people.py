@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from hashlib import sha256
 from random import Random
-from typing import Final
 
 from admissions.services.patients import Traits
 from gap.identifiers import nir_key
@@ -21,18 +19,6 @@ _COMMUNES = range(991, 999)
 _CORSICA_DIVIDED = 1976
 _AGES = {"paediatric": (0, 15), "maternity": (19, 42), "geriatric": (74, 98), "adult": (18, 92)}
 _USED_NAME_PERCENT = 48
-
-
-#: INS-NIR-TEST: no matricule of the demonstration passes for a real one.
-TEST_OID: Final = "1.2.250.1.213.1.4.10"
-
-
-def ins_of(traits: Traits) -> str:
-    """The matricule of an invented person, of the place 99 990, which is nobody's: 15 characters."""
-    said = "|".join((traits.birth_name, traits.first_names, traits.birth_date.isoformat()))
-    order = int.from_bytes(sha256(said.encode()).digest()[:4], "big") % 999 + 1
-    body = f"{'2' if traits.sex == 'F' else '1'}{traits.birth_date:%y%m}99990{order:03d}"
-    return body + nir_key(body)
 
 
 class People:
