@@ -296,7 +296,7 @@ def certificates_shown() -> Sequence[ShownCertificate]:
     Those put in force here; where there is none, those of the files that the settings name.
     """
     kept = certificates.in_force()
-    return [_shown(use, kept.get(use)) for use in CertificateUse]
+    return [_shown(use, kept.get(use)) for use in (CertificateUse.DIRECTORY, CertificateUse.SERVICES)]
 
 
 def _shown(use: CertificateUse, kept: SoftwareCertificate | None) -> ShownCertificate:
