@@ -26,7 +26,10 @@ class CallSummary(serializers.ModelSerializer[TeleserviceCall]):
     """A call: what was asked, of whom, and what came of it."""
 
     stay = serializers.CharField(source="stay.iep", read_only=True, help_text="IEP.")
-    debtor = serializers.CharField(source="debtor.code", read_only=True, help_text="Code de la fiche débiteur.")
+    debtor = serializers.CharField(
+        source="debtor.code", read_only=True, allow_null=True, default=None,
+        help_text="Code de la fiche débiteur ; `null` pour un service national (INSi).",
+    )  # fmt: skip
     operation = serializers.ChoiceField(OPERATIONS, read_only=True)
     status = serializers.ChoiceField(CallStatus.choices, read_only=True)
     lane = serializers.ChoiceField(Lane.choices, read_only=True)
@@ -34,7 +37,7 @@ class CallSummary(serializers.ModelSerializer[TeleserviceCall]):
     disposition = serializers.ChoiceField(
         Disposition.choices, read_only=True, allow_blank=True, help_text="Ce que le système fait de ce code retour."
     )
-    coverage = serializers.IntegerField(source="coverage_id", read_only=True)
+    coverage = serializers.IntegerField(source="coverage_id", read_only=True, allow_null=True)
 
     class Meta:
         model = TeleserviceCall

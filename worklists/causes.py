@@ -71,6 +71,22 @@ _CAUSES: Final[dict[str, tuple[str, str]]] = {
         "L’hôpital est revenu à une sauvegarde. Demandez à l’organisme s’il a déjà cet engagement ou cette annulation\u00a0; "
         "sinon, relancez.",
     ),
+    "insi_url_missing": (
+        "Adresse d’INSi absente",
+        "Renseignez l’adresse d’INSi dans les réglages du serveur, puis relancez.",
+    ),
+    "insi_test_matricule": (
+        "INSi rend des matricules de test",
+        "L’adresse réglée est celle d’un service de test : mettez celle de production, puis relancez. Rien n’est gardé.",
+    ),
+    "insi_desir_550": (
+        "INSi ne connaît pas notre logiciel",
+        "Vérifiez le numéro d’autorisation (INSI_AUTHORISATION) avec l’éditeur, puis relancez.",
+    ),
+    "insi_desir_560": (
+        "Le certificat ne donne pas accès à INSi",
+        "Il faut un certificat logiciel au nom INSI-AUTO : importez-le, mettez-le en service, puis relancez.",
+    ),
     "too_many_simulations": (
         "Trop de simulations pour un même séjour",
         "Le suivi du séjour dit ce qui les déclenche. Voyez si c’est normal, puis relancez : une de plus part.",

@@ -14,6 +14,8 @@ from debtors.models import Debtor
 from gap.moments import MomentField
 from teleservices import anomalies
 from teleservices.enums import Recipient
+from teleservices.gates import channel_of
+from teleservices.messages import NATIONAL
 from teleservices.models import OPERATIONS, Anomaly, MaintenanceWindow
 from teleservices.models.calls import DIRECTORY
 
@@ -27,12 +29,12 @@ class ChannelForm(forms.Form):
         label="N° AMC",
         required=False,
         max_length=10,
-        help_text="10 chiffres, ou « annuaire ». Vide : tous les organismes.",
+        help_text="10 chiffres, ou « annuaire », « insi ». Vide : tous les organismes.",
     )
 
     def clean_amc_number(self) -> str:
         text = str(self.cleaned_data["amc_number"]).replace(" ", "").lower()
-        if text in ("", DIRECTORY):
+        if text in ("", DIRECTORY, *(channel_of(operation, "") for operation in NATIONAL)):
             return text
         number = text.zfill(10)
         if not Debtor.objects.filter(kind=DebtorKind.AMC, amc_number=number).exists():
@@ -50,7 +52,7 @@ class LimitForm(ChannelForm):
         label="N° AMC",
         required=False,
         max_length=10,
-        help_text="10 chiffres, ou « annuaire ». Vide : ceux qui n’ont pas leur limite.",
+        help_text="10 chiffres, ou « annuaire », « insi ». Vide : ceux qui n’ont pas leur limite.",
     )
     in_flight = forms.IntegerField(label="Appels à la fois", min_value=1, max_value=200)
     kept_for_interactive = forms.IntegerField(label="Jamais pris par la nuit", min_value=0, max_value=199)

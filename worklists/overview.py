@@ -101,7 +101,13 @@ def _payers_away(here: Here) -> list[PayerAway]:
         .annotate(count=Count("pk"), since=Min("planned_at"), next_try=Min("not_before"))
         .order_by("-count", "debtor")[:SHOWN_PAYERS]
     )
-    return [PayerAway(row["debtor"], row["debtor__name"], row["count"], row["since"], row["next_try"]) for row in rows]
+    # A national service is no payer's.
+    return [
+        PayerAway(
+            row["debtor"] or 0, row["debtor__name"] or "Service national", row["count"], row["since"], row["next_try"]
+        )
+        for row in rows
+    ]
 
 
 def _first_call_of_today() -> int:

@@ -14,9 +14,9 @@ from debtors.models import Debtor
 from gap.constants import constants
 from teleservices import health
 from teleservices.enums import CLAIMABLE, CallStatus, Family
-from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
+from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE, channel_of
 from teleservices.models import ChannelRule, Circuit, MaintenanceWindow, TeleserviceCall
-from teleservices.models.calls import DIRECTORY
+from teleservices.models.calls import DIRECTORY, WHOM
 from teleservices.sentences import failure_words
 from worklists.querysets import calls_of
 
@@ -204,7 +204,8 @@ def names_of(channels: set[str]) -> dict[str, str]:
         .values_list("amc_number")
         .annotate(name=Min("name"))
     )
-    return known | {"": "Tous les organismes", DIRECTORY: "Annuaire national"}
+    national = {channel_of(operation, ""): name for operation, name in WHOM.items()}
+    return known | national | {"": "Tous les organismes", DIRECTORY: "Annuaire national"}
 
 
 def held_by_maintenance(establishment_id: int) -> int:

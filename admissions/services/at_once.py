@@ -13,13 +13,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Establishment
-from admissions.enums import CoverageKind, EventKind, Incomplete, StayKind
+from admissions.enums import CoverageKind, EventKind, IdentityAct, Incomplete, StayKind
 from admissions.errors import Refused
 from admissions.events import Actor, record_event
 from admissions.models import Stay, Unit
 from admissions.querysets import coverages_on
 from admissions.rules.at_once import NO_FIRST_NAME, UNKNOWN_NAME, estimated_birth, standing_in
-from admissions.services import coverage, stays
+from admissions.services import coverage, identity, stays
+from admissions.services.names import index_names
 from admissions.services.patients import Traits, create_patient
 
 
@@ -56,8 +57,10 @@ def register_unknown(
     if not patient.incomplete:
         # The number that tells two of them apart is known once the dossier has its own.
         patient.first_names = standing_in(int(patient.ipp))
-        patient.incomplete, patient.incomplete_since, patient.fictitious = Incomplete.UNKNOWN, now, True
+        patient.incomplete, patient.incomplete_since = Incomplete.UNKNOWN, now
         patient.save()
+        index_names(patient)
+        patient = identity.report(patient.pk, IdentityAct.FICTITIOUS, "patient inconnu", actor)
     plan = stays.StayPlan(kind=kind, unit=unit, planned_start_at=now)
     stay = stays.preadmit(patient, establishment, plan, actor, creation_key=uuid5(NAMESPACE_OID, str(creation_key)))
     return stays.admit(stay.pk, stay.planned_start_at, actor)
