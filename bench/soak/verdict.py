@@ -16,6 +16,7 @@ from billing.enums import EngagementStatus
 from billing.models import Engagement
 from simulator.store import FILE_NAME
 from teleservices.enums import OPEN, AttemptOutcome, CallStatus
+from teleservices.messages import NATIONAL
 from teleservices.models import TeleserviceAttempt, TeleserviceCall
 from worklists import supervision
 
@@ -73,7 +74,10 @@ def _answers_not_taken_in(answered: dict[str, tuple[str, re.Match[bytes] | None]
         elif ours[message] != (operation, given):
             found.append(f"{operation} répondu {given} là-bas, {ours[message][1] or 'rien'} ici")
     remembered = set(answered)
-    succeeded = TeleserviceCall.objects.filter(status=CallStatus.SUCCEEDED).exclude(operation="ANNUAIRE")
+    # What only reads leaves nothing on the other side: the directory, the national services.
+    succeeded = TeleserviceCall.objects.filter(status=CallStatus.SUCCEEDED).exclude(
+        operation__in=("ANNUAIRE", *NATIONAL)
+    )
     return found + [
         f"{operation} répondu ici, inconnu là-bas"
         for message, operation in succeeded.values_list("message_id", "operation")
