@@ -131,8 +131,17 @@ class Hospital:
         self.journal.check("Il n’y a plus rien à faire", None, stay["next_action"])
 
     def check_calls(self, iep: str, *operations: str) -> None:
+        """What payers were asked, in order; who the patient is was asked of nobody who pays."""
         rows = self.rest.every("/calls", stay=iep)
-        self.journal.check("Appels", list(operations), [row["operation"] for row in rows])
+        self.journal.check("Appels", list(operations), [row["operation"] for row in rows if row["operation"] != "INSI"])
+
+    def wait_identity(self, iep: str) -> None:
+        """INSi has found who it is, in one try, and the matricule does not travel before a document is compared."""
+        path = f"/patients/{self.stay(iep)['patient']}"
+        patient = self.rest.wait(path, lambda row: row["identity_status"] == "RECUP", "Identité récupérée")
+        self.journal.check("Matricule non qualifié", None, patient["ins"])
+        asked = self.rest.every("/calls", stay=iep, operation="INSI")
+        self.journal.check("Questions à INSi", [("00", None)], [(row["return_code"], row["debtor"]) for row in asked])
 
 
 def rights_of(stay: dict[str, Any]) -> tuple[str, str]:
@@ -162,7 +171,9 @@ def a_stay(hospital: Hospital) -> None:
     start, end = hospital.now - timedelta(days=3), hospital.now + timedelta(days=1)
     with step("a1  pré-admission, droits AMO"):
         iep = hospital.preadmit(who, "full", MEDICINE, start, end)
-    with step("a2  carte scannée, organisme choisi une fois"):
+    with step("a2  INSi, de lui-même : identité récupérée"):
+        hospital.wait_identity(iep)
+    with step("a2b carte scannée, organisme choisi une fois"):
         hospital.read_card(who, iep, start)
     with step("a3  annuaire puis IDB, d’eux-mêmes : droits ouverts"):
         hospital.wait_rights(iep, "open")
