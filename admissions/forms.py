@@ -220,7 +220,7 @@ class BirthForm(ServiceForm):
 class UnknownForm(ServiceForm):
     """Somebody who cannot say who they are."""
 
-    sex = forms.ChoiceField(label="Sexe", choices=Sex.choices)
+    sex = forms.ChoiceField(label="Sexe", choices=[("", ""), *Sex.choices])
     age = forms.IntegerField(label="Âge estimé (ans)", min_value=0, max_value=120)
     unit = forms.ModelChoiceField(label="Service", queryset=Unit.objects.none(), empty_label=None)
     kind = forms.ChoiceField(label="Type", choices=[])
@@ -228,7 +228,10 @@ class UnknownForm(ServiceForm):
     def __init__(self, *args: Any, establishment: Establishment, **options: Any) -> None:
         super().__init__(*args, **options)
         self.focus_first()
-        self.fields["unit"].queryset = Unit.objects.filter(establishment=establishment, active=True)  # type: ignore[attr-defined]
+        units = Unit.objects.filter(establishment=establishment, active=True)
+        self.fields["unit"].queryset = units  # type: ignore[attr-defined]
+        # Most of them come by the emergencies.
+        self.fields["unit"].initial = units.filter(name__icontains="urgence").first()
         self.fields["kind"].choices = [(kind, label.capitalize()) for kind, label in _KINDS]  # type: ignore[attr-defined]
         self.fields["kind"].initial = StayKind.EMERGENCY
 

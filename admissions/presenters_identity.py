@@ -16,7 +16,7 @@ from admissions.models import IdentityChange, IdentityDocumentKind, InsProposal,
 from admissions.rules.identity_status import STRICT_TRAITS, StrictTraits, calendar_day, why_not_asked
 from admissions.services.identity import documents_on, is_locked, proposed_traits, strict_traits
 from gap.templatetags.gap_format import nir, since_text
-from gap.text import NBSP
+from gap.text import NBSP, search_tokens
 
 TRAIT_LABELS: Final = {
     "birth_name": "Nom de naissance",
@@ -217,6 +217,7 @@ def change_row(change: IdentityChange, documents: dict[str, str]) -> ChangeRow:
         said += [
             f"{TRAIT_LABELS[name].lower()}{NBSP}: {was or 'vide'} → {now or 'vide'}"
             for name, (was, now) in moved.items()
+            if search_tokens(was) != search_tokens(now)
         ]
     if change.reason:
         said.append(change.reason)

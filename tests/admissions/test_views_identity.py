@@ -158,7 +158,7 @@ def test_a_referent_opens_locked_traits_with_a_reason(desk, signed_in, patient) 
     patient.refresh_from_db()
     assert (patient.birth_name, patient.identity_status) == ("MORVANEC", IdentityStatus.PROVISIONAL)
     shown = referent.get(url("identity-history", patient)).text
-    assert "changement d’état civil" in shown and "MORVAN → MORVANEC" in shown and "traits stricts corrigés" in shown
+    assert "changement d’état civil" in shown and "MORVAN → MORVANEC" in shown and "Traits stricts corrigés" in shown
 
 
 def test_the_history_says_who_decided_what(desk, patient, django_assert_max_num_queries) -> None:
