@@ -14,7 +14,9 @@ COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 MANUAL = (ROOT / "docs" / "exploitation.md").read_text(encoding="utf-8")
-SETTINGS = "".join((ROOT / "gap" / name).read_text() for name in ("settings.py", "database.py", "psc.py"))
+SETTINGS = "".join(
+    (ROOT / "gap" / name).read_text() for name in ("settings.py", "database.py", "national.py", "psc.py")
+)
 OURS = {"migrate", "web", "worker", "night", "scheduler", "simulator", "demo-data"}
 SECRETS = {
     "POSTGRES_PASSWORD",
