@@ -3,6 +3,7 @@ from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.identity import IdentityChange, IdentityDocumentKind, InsProposal, InsRecord
 from admissions.models.merging import PatientMerge, PatientMove
+from admissions.models.matching import PatientMatchKey
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
 from admissions.models.readings import CardReading, CardTally
@@ -25,6 +26,7 @@ __all__ = [
     "Patient",
     "PatientMerge",
     "PatientMove",
+    "PatientMatchKey",
     "PatientNameToken",
     "ReservedNumber",
     "Rights",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from admissions.models import Patient, PatientNameToken
+from admissions.models import Patient, PatientMatchKey, PatientNameToken
 from admissions.rules import identity
+from admissions.rules.matching import match_keys
 
 
 def index_names(patient: Patient) -> None:
-    """Write the words of a patient's names: those that are no longer in them leave."""
+    """Write the words and the sounds of a patient's names: those that are no longer in them leave."""
     names = (patient.birth_name, patient.used_name, patient.first_names, patient.used_first_name)
     wanted = identity.name_tokens(*filter(None, names))
     present = set(patient.name_tokens.values_list("token", flat=True))
     patient.name_tokens.filter(token__in=present - wanted).delete()
     PatientNameToken.objects.bulk_create(
         [PatientNameToken(patient=patient, token=token) for token in sorted(wanted - present)], ignore_conflicts=True
+    )
+    keys = match_keys(patient.birth_name, patient.used_name, patient.first_names, patient.used_first_name)
+    held = set(patient.match_keys.values_list("key", flat=True))
+    patient.match_keys.filter(key__in=held - keys).delete()
+    PatientMatchKey.objects.bulk_create(
+        [PatientMatchKey(patient=patient, key=key) for key in sorted(keys - held)], ignore_conflicts=True
     )

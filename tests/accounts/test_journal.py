@@ -39,6 +39,7 @@ EXEMPT = {
     "admissions_patientmove": "keys of rows, whose own changes are told",
     "admissions_admissionevent": "a ledger: written once, with who and when",
     "admissions_eventdelivery": "a ledger of what is owed",
+    "admissions_patientmatchkey": "derived from the patient's names",
     "admissions_patientnametoken": "derived from the patient's names",
     "admissions_rights": "a ledger of answers",
     "admissions_cardreading": "counted for the palmarès; the card's own row is journaled",

@@ -9,8 +9,9 @@ from django.db import connections, transaction
 from psycopg import sql
 
 from accounts.models import JournalEntry, JournalSeal
-from admissions.models import PatientNameToken
+from admissions.models import PatientMatchKey, PatientNameToken
 from admissions.rules.identity import name_tokens
+from admissions.rules.matching import match_keys
 from worklists.training.invention import INVENTED, Inventor, Row
 from worklists.training.policy import Column, Fate, tables
 
@@ -76,6 +77,11 @@ def _index_names(inventor: Inventor) -> None:
         for pk, *names in people:
             for token in sorted(name_tokens(*filter(None, names))):
                 copied.write_row([str(pk), token])
+    into = sql.SQL("copy {} (patient_id, key) from stdin").format(sql.Identifier(PatientMatchKey._meta.db_table))
+    with _raw(COPY).cursor() as writing, writing.copy(into) as copied:
+        for pk, *names in people:
+            for key in sorted(match_keys(*names)):
+                copied.write_row([str(pk), str(key)])
 
 
 def _after_last(table: str, key: str) -> None:
