@@ -68,7 +68,9 @@ def candidates(
     kept = sorted((one for one in compared if one[1].level != Level.NONE), key=lambda one: (-one[1].score, one[0]))
     likenesses = dict(kept[:_READ])
     found = among.filter(pk__in=list(likenesses)).defer("nir")
-    shown = [Candidate(patient, likenesses[patient.pk]) for patient in found if _may_answer(person, patient)]
+    shown = [
+        Candidate(patient, likenesses[patient.pk]) for patient in found if _may_answer(person, patient, nir_indexes)
+    ]
     return sorted(shown, key=lambda one: (-one.likeness.score, one.patient.pk))[:limit]
 
 
@@ -106,12 +108,12 @@ def _near(day: date) -> Q:
     return Q(birth_date__year=day.year) | same_day
 
 
-def _may_answer(person: Person, patient: Patient) -> bool:
+def _may_answer(person: Person, patient: Patient, nir_indexes: Sequence[str]) -> bool:
     if not patient.protection:
         return True
     if person.birth_date != patient.birth_date:
         return False
-    if person.nir and person.nir == patient.nir_index:
+    if patient.nir_index and patient.nir_index in (person.nir, *nir_indexes):
         return True
     names = (patient.birth_name, patient.used_name)
     whole = ["".join(search_tokens(name, keep_particles=True)) for name in names if name]

@@ -110,23 +110,6 @@ def _known_whole(variants: Sequence[Sequence[str]], birth_date: date | None) -> 
     return Q(birth_date=birth_date) & _named(variants, "exact")
 
 
-def likely_duplicates(
-    birth_name: str, birth_date: date, nir: str | None, among: QuerySet[Patient]
-) -> QuerySet[Patient]:
-    """Patients who may be the same person: same birth date, and the same NIR or this name among theirs.
-
-    Without a word to look for nor a NIR: nobody.
-    """
-    condition = _named(query_variants(birth_name), "startswith")
-    if nir:
-        condition |= Q(nir_index__in=Patient.indexes_of_nir(nir))
-    # An empty condition would be true of everybody.
-    if not condition:
-        return Patient.objects.none()
-    # A child on a parent's number shares a NIR: the birth date must agree in any case.
-    return among.filter(condition, birth_date=birth_date)
-
-
 def day_bounds(day: date) -> tuple[datetime, datetime]:
     """First instant of the day in Paris, first instant of the next."""
     start = timezone.make_aware(datetime.combine(day, time.min))

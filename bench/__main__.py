@@ -29,7 +29,7 @@ _MUCH_STOLEN = 2.0
 
 
 #: Measures that share a database. The flows count every call of theirs: they begin in an empty one.
-_GROUPS = (("cards", "calls", "chain", "screens", "lists"), ("debtors",), ("flow",))
+_GROUPS = (("cards", "calls", "chain", "screens", "lists"), ("debtors",), ("patients",), ("flow",))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,11 +69,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backlog", type=int, default=100_000, help="calls of the night that wait; ten times as many ended"
     )
-    parser.add_argument("--size", type=float, default=1.0, help="of the tables of cards and debtors (1: a million)")
+    parser.add_argument(
+        "--size",
+        type=float,
+        default=1.0,
+        help="of the tables of cards and debtors (1: a million), and of patients (two)",
+    )
     parser.add_argument("--seconds", type=float, default=20, help="how long each flow of calls is looked at")
     parser.add_argument("--drain", action="store_true", help="carry the whole night too (some minutes)")
     parser.add_argument(
-        "--only", action="append", choices=["cards", "calls", "chain", "screens", "lists", "debtors", "flow"]
+        "--only",
+        action="append",
+        choices=["cards", "calls", "chain", "screens", "lists", "debtors", "patients", "flow"],
     )
     parser.add_argument("--prepared", action="store_true", help="the database is migrated already, and for this alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON file")
@@ -82,7 +89,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measures(options: argparse.Namespace) -> dict[str, Callable[[Ground], list[Row]]]:
-    from bench import calls, cards, chain, debtors, flow, lists, screens
+    from bench import calls, cards, chain, debtors, flow, lists, patients, screens
 
     rounds, backlog = options.rounds, options.backlog
     return {
@@ -92,6 +99,7 @@ def _measures(options: argparse.Namespace) -> dict[str, Callable[[Ground], list[
         "screens": lambda place: screens.rows(place, rounds, options.lines),
         "lists": lambda place: lists.rows(place, min(options.lines, 50)),
         "debtors": lambda place: debtors.rows(rounds, options.size),
+        "patients": lambda place: patients.rows(rounds, options.size),
         "flow": lambda place: flow.rows(
             place, rounds, backlog=backlog, ledger=backlog * 10, seconds=options.seconds, drain=options.drain
         ),

@@ -20,11 +20,12 @@ from accounts import journal
 from accounts.enums import Scope
 from accounts.idempotency import Keyed
 from admissions.api.base import HospitalViewSet, conflict_problem, visible_patients
+from admissions.candidates import candidates, person_of
 from admissions.enums import IdentityStatus, InsOutcome, Sex
 from admissions.errors import Conflict
 from admissions.events import Actor
 from admissions.models import Patient
-from admissions.querysets import likely_duplicates, search_patients
+from admissions.querysets import search_patients
 from admissions.services import patients
 from admissions.services.patients import Traits
 from gap.api.fields import Choice, Day, StrictSerializer, Version
@@ -294,11 +295,13 @@ class PatientViewSet(HospitalViewSet):
         return Response(PatientDetail(patient).data, status=201, headers={"Location": location})
 
     def _propose_duplicates(self, patient: Patient) -> None:
-        ours = visible_patients(self.client)
-        found = likely_duplicates(patient.birth_name, patient.birth_date, patient.nir, ours).order_by(
-            "birth_name", "pk"
+        found = candidates(
+            person_of(patient),
+            visible_patients(self.client),
+            nir_indexes=Patient.indexes_of_nir(patient.nir) if patient.nir else (),
+            limit=_DUPLICATES_SHOWN,
         )
-        if duplicates := PatientSummary(found.defer("nir")[:_DUPLICATES_SHOWN], many=True).data:
+        if duplicates := PatientSummary([one.patient for one in found], many=True).data:
             raise Problem(
                 409,
                 "Cette personne a peut-être déjà un dossier. Rien n’a été enregistré. Reprenez l’IPP de l’un de ces "

@@ -14,16 +14,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import colleague, needs
 from accounts.enums import Action
+from admissions.candidates import Candidate, candidates
 from admissions.enums import Protection, Sex
 from admissions.errors import Conflict, Refused
 from admissions.events import Actor
 from admissions.forms import IdentityForm
 from admissions.models import Card, Coverage, Patient, Rights
 from admissions.presenters import banner, stay_row
+from admissions.presenters_candidates import resembling
 from admissions.presenters_coverage import coverage_view
 from admissions.presenters_identity import identity_view
-from admissions.querysets import likely_duplicates, parse_date
+from admissions.querysets import parse_date
 from admissions.rules.identity import nir_disagreements
+from admissions.rules.matching import Person
 from admissions.services import patients
 from admissions.services.identity import is_locked
 from admissions.views.common import actor, creation_key, draw, own_patients, own_stays, patient_or_404, version_of
@@ -136,7 +139,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """The first step of a pre-admission for somebody unknown. `typed`: what was looked for, taken as a beginning."""
     walk_in = "1" if (request.POST.get("walk_in") or request.GET.get("venue")) else ""
     key = creation_key(request)
-    candidates: list[Patient] = []
+    alike: list[Candidate] = []
     warnings: list[str] = []
     status = 200
     if request.method == "POST" and "typed" not in request.POST:
@@ -145,9 +148,9 @@ def new(request: HttpRequest) -> HttpResponse:
             traits = form.traits()
             # Sent again after a lost answer: the patient that the first sending made is no duplicate of itself.
             decided = request.POST.get("anyway") or patients.created_with(key)
-            candidates = [] if decided else identity_candidates(request, form)
+            alike = [] if decided else identity_candidates(request, form)
             warnings = nir_warnings(form)
-            if not candidates:
+            if not alike:
                 try:
                     seen = form.cleaned_data["document"]
                     created = patients.create_patient(traits, actor(request), creation_key=key, document=seen)
@@ -163,19 +166,21 @@ def new(request: HttpRequest) -> HttpResponse:
         "form": form,
         "key": key,
         "walk_in": walk_in,
-        "candidates": [person.listed if person.protection else banner(person) for person in candidates],
+        "candidates": [resembling(one) for one in alike],
         "warnings": warnings,
     }
     return draw(request, "admissions/new.html", context, status=status)
 
 
-def identity_candidates(request: HttpRequest, form: IdentityForm) -> list[Patient]:
+def identity_candidates(request: HttpRequest, form: IdentityForm) -> list[Candidate]:
     """The dossiers that resemble this identity, of this hospital."""
     values = form.cleaned_data
-    found = likely_duplicates(
-        values["birth_name"], values["birth_date"], _nir_value(values["nir"]), among=own_patients(request)
+    names = ("birth_name", "first_names", "birth_date", "sex", "used_name", "used_first_name")
+    person = Person(
+        **{name: values[name] for name in names if name in values}, birth_rank=values.get("birth_rank") or 1
     )
-    return list(found.distinct().order_by("birth_name", "first_names", "pk")[:8])
+    number = _nir_value(values["nir"])
+    return candidates(person, own_patients(request), nir_indexes=Patient.indexes_of_nir(number) if number else ())
 
 
 def _nir_value(typed: str) -> str | None:

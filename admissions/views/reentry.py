@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import journal
 from accounts.access import colleague, needs, workplace
 from accounts.enums import Action
+from admissions.candidates import Candidate
 from admissions.enums import StayKind, VoidReason
 from admissions.errors import Refused
 from admissions.forms_reentry import KnownBirthForm, KnownForm, LastSheetForm, SheetEntryForm, SheetIdentityForm
 from admissions.models import Patient, ReservedNumber, Stay
-from admissions.presenters import banner
+from admissions.presenters_candidates import resembling
 from admissions.services import downtime, stays
 from admissions.services.patients import Traits
 from admissions.views.common import actor, draw, own_patients, own_sheets, own_stays
@@ -225,10 +226,10 @@ def _sheet(
     entry: SheetEntryForm,
     *,
     status: int = 200,
-    candidates: list[Patient] | None = None,
+    candidates: list[Candidate] | None = None,
     warnings: list[str] | None = None,
 ) -> HttpResponse:
-    people = [person.listed if person.protection else banner(person) for person in candidates or []]
+    people = [resembling(one) for one in candidates or []]
     context = {
         "sheet": found,
         "known": known,

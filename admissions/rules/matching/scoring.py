@@ -104,9 +104,7 @@ def _words(person: Person) -> str:
 
 
 def _levelled(score: int, reasons: tuple[str, ...]) -> Likeness:
-    level = (
-        Level.SAME if score >= SAME else Level.NEAR if score >= NEAR else Level.FAR if score >= FAR else Level.NONE
-    )
+    level = Level.SAME if score >= SAME else Level.NEAR if score >= NEAR else Level.FAR if score >= FAR else Level.NONE
     return Likeness(max(score, 0), level, reasons)
 
 
