@@ -14,7 +14,7 @@ from admissions.enums import IdentityStatus
 from admissions.errors import Conflict, Refused
 from admissions.events import SYSTEM
 from admissions.models import Patient
-from admissions.querysets import likely_duplicates, search_patients
+from admissions.querysets import search_patients
 from admissions.services.patients import Traits, correct_patient, create_patient
 from tests.factories import PatientFactory, StayFactory, invented_nir, known_as
 
@@ -136,20 +136,6 @@ def test_the_strict_traits_of_a_qualified_identity_are_locked() -> None:
     with pytest.raises(Refused, match="verrouillés"):
         correct_patient(patient.pk, replace(TRAITS, birth_name="Lebras"), SYSTEM, version=0)
     assert correct_patient(patient.pk, replace(TRAITS, phone="0299000000"), SYSTEM, version=0).phone
-
-
-def test_duplicates_are_proposed_by_name_and_birth_date_but_not_twins() -> None:
-    patient = create_patient(replace(TRAITS, nir=invented_nir(9)), SYSTEM)
-    assert list(likely_duplicates("LEBIHAN", TRAITS.birth_date, None, Patient.objects.all())) == [patient]
-    assert list(likely_duplicates("TANGUY", TRAITS.birth_date, invented_nir(9), Patient.objects.all())) == [patient]
-    assert not likely_duplicates("LE BIHAN", dt.date(1942, 1, 29), None, Patient.objects.all()).exists()
-    assert not likely_duplicates("MARTIN", dt.date(2020, 1, 1), invented_nir(9), Patient.objects.all()).exists()
-
-
-@pytest.mark.parametrize("name", ["", "  ", "-", "’"])
-def test_a_name_without_a_word_makes_nobody_a_duplicate(name: str) -> None:
-    create_patient(TRAITS, SYSTEM)
-    assert not likely_duplicates(name, TRAITS.birth_date, None, Patient.objects.all()).exists()
 
 
 def last_ipp() -> int:
