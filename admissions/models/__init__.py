@@ -2,8 +2,8 @@ from admissions.models.coverage import Card, Coverage, Rights
 from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.identity import IdentityChange, IdentityDocumentKind, InsProposal, InsRecord
-from admissions.models.merging import PatientMerge, PatientMove
 from admissions.models.matching import PatientMatchKey
+from admissions.models.merging import PatientMerge, PatientMove
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
 from admissions.models.readings import CardReading, CardTally
@@ -24,9 +24,9 @@ __all__ = [
     "Movement",
     "ParticularRequest",
     "Patient",
+    "PatientMatchKey",
     "PatientMerge",
     "PatientMove",
-    "PatientMatchKey",
     "PatientNameToken",
     "ReservedNumber",
     "Rights",

@@ -83,7 +83,8 @@ def test_every_table_and_column_is_decided() -> None:
     # Drawn from the names; whether a program of ours has read an event; who opened it, which the list of accesses says;
     # keys of rows that are given themselves.
     elsewhere = {
-        "admissions_patientnametoken", "admissions_patientmatchkey", "admissions_eventdelivery", "admissions_brokenglass", "admissions_patientmove",
+        "admissions_patientnametoken", "admissions_patientmatchkey", "admissions_eventdelivery", "admissions_brokenglass",
+        "admissions_patientmove",
     }  # fmt: skip
     assert leads == elsewhere and Patient in held
 
