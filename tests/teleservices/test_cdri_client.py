@@ -10,14 +10,18 @@ import pytest
 from lxml import etree
 
 from gap.identifiers import nir_key
+from teleservices import certificates
+from teleservices import client as application
 from teleservices.clients.cdri1 import CONTRACT, Cdri1Client, CdriConfig
 from teleservices.clients.credentials import FileCredentials
 from teleservices.clients.errors import AnswerLost, CallError, ConfigurationError, InvalidAnswer, Refused
 from teleservices.clients.roc1 import load_contract
 from teleservices.clients.soap import parse_envelope, payload_of
 from teleservices.clients.transport import HttpAnswer
+from teleservices.enums import CertificateUse
 from teleservices.messages import Operation
 from teleservices.messages_cdri import AmoRightsAnswer, AmoRightsRequest, CdriHeader, Mode, Outcome
+from tests.certificates import as_pem
 from tests.simulator_process import THIS_MACHINE, SimulatorProcess
 
 CDRI = Operation.CDRI
@@ -194,6 +198,20 @@ def test_the_certificate_of_another_service_opens_nothing(simulator_process) -> 
         with pytest.raises(ConfigurationError, match="http_403"):
             ask(other, simulator_process, asked())
         other.close()
+
+
+@pytest.mark.django_db
+def test_the_application_presents_the_certificate_kept_for_this_service(simulator, settings) -> None:
+    settings.CDRI = {"url": simulator.cdri_url}
+    # The files of the settings would open nothing: the one in force is what is shown.
+    settings.TELESERVICES |= {"cdri_certificate": "/nowhere", "cdri_key": "/nowhere"}
+    kept = certificates.import_certificate(CertificateUse.CDRI, as_pem(simulator.pki.cdri))
+    certificates.put_in_force(kept.pk)
+    application.forget()
+    request, current = asked(), application.of(CDRI)
+    message = current.build(CDRI, request)
+    answer = current.send(CDRI, settings.CDRI["url"], message, request.header.message_id).answer
+    assert answer.outcome == Outcome.FOUND
 
 
 def test_by_day_the_agent_is_named_and_by_night_nobody(client, simulator_process) -> None:
