@@ -1,4 +1,4 @@
-"""Settings of the national services of the Assurance maladie: INSi."""
+"""Settings of the national services of the Assurance maladie: INSi and CDRi."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ def insi(env: environ.Env) -> dict[str, Any]:
     }
 
 
+def cdri(env: environ.Env) -> dict[str, Any]:
+    """Where the service of AMO rights is (empty: it is asked nothing)."""
+    return {"url": env.str("CDRI_URL", default="")}
+
+
 def certificates(env: environ.Env, pki: Callable[[str], str]) -> dict[str, str]:
     """The files of the certificates that these services ask for, by the names of their uses."""
     return {
         "insi_certificate": env.str("INSI_CERTIFICATE", default=str(pki("client-insi.pem"))),
         "insi_key": env.str("INSI_KEY", default=str(pki("client-insi.key.pem"))),
+        "cdri_certificate": env.str("CDRI_CERTIFICATE", default=str(pki("client-cdri.pem"))),
+        "cdri_key": env.str("CDRI_KEY", default=str(pki("client-cdri.key.pem"))),
     }

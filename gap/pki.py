@@ -1,8 +1,8 @@
-"""Development certificates: one authority, one server, the two software certificates of the hospital.
+"""Development certificates: one authority, one server, the software certificates of the hospital.
 
-The real ones come from IGC-Santé: one authenticates to the directory of AMC, one to the services of an AMC. These stand
-in for them on a laptop, in the demonstration and in the tests. They are never trusted in production: nothing reads this
-folder unless a setting names it.
+The real ones come from IGC-Santé: one authenticates to the directory of AMC, one to the services of an AMC, one to INSi,
+one to CDRi. These stand in for them on a laptop, in the demonstration and in the tests. They are never trusted in
+production: nothing reads this folder unless a setting names it.
 
     python -m gap.pki FOLDER
 """
@@ -25,8 +25,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 DIRECTORY_UNIT = "ROC-ANNUAIRE"
 SERVICES_UNIT = "ROC-SERVICES"
 INSI_UNIT = "INSI"
+CDRI_UNIT = "CDRI"
 #: The service takes no other common name of a software (INSI-MANU is for a person).
 INSI_NAME = "INSI-AUTO"
+_CLIENTS = {
+    "client-directory": DIRECTORY_UNIT, "client-services": SERVICES_UNIT, "client-insi": INSI_UNIT,
+    "client-cdri": CDRI_UNIT,
+}  # fmt: skip
 ORGANISATION = "Mini-GAP (développement)"
 RENEW_BEFORE = timedelta(days=30)
 CA_VALIDITY = timedelta(days=5 * 365)
@@ -77,6 +82,11 @@ class DevelopmentPki:
         """The hospital's certificate for the national identity service."""
         return self.pair("client-insi")
 
+    @property
+    def cdri(self) -> CertificatePair:
+        """The hospital's certificate for the service of AMO rights."""
+        return self.pair("client-cdri")
+
     def pair(self, name: str) -> CertificatePair:
         return CertificatePair(self.folder / f"{name}.pem", self.folder / f"{name}.key.pem")
 
@@ -93,8 +103,7 @@ def create_development_pki(folder: Path, server_names: tuple[str, ...] = ("local
     issuer = pki.authority
     if not _is_good(pki.server, issuer) or not _answers_for(pki.server, server_names):
         issue_server_certificate(pki, "server", server_names)
-    clients = (("client-directory", DIRECTORY_UNIT), ("client-services", SERVICES_UNIT), ("client-insi", INSI_UNIT))
-    for name, unit in clients:
+    for name, unit in _CLIENTS.items():
         if not _is_good(pki.pair(name), issuer):
             issue_client_certificate(pki, name, unit)
 
@@ -107,7 +116,7 @@ def issue_client_certificate(
     not_before: datetime | None = None,
     not_after: datetime | None = None,
 ) -> CertificatePair:
-    """Issue `name`.pem and its key for the role `unit` (DIRECTORY_UNIT or SERVICES_UNIT), signed by the folder's CA."""
+    """Issue `name`.pem and its key for the role `unit` (one of the units above), signed by the folder's CA."""
     subject = _name(INSI_NAME if unit == INSI_UNIT else f"Établissement de démonstration ({name})", unit)
     return _issue(pki, name, subject, ExtendedKeyUsageOID.CLIENT_AUTH, (), not_before, not_after)
 

@@ -376,6 +376,7 @@ TELESERVICES = {
     "claim_margin": env.float("TELESERVICES_CLAIM_MARGIN", default=15.0),
 }
 INSI = national.insi(env)
+CDRI = national.cdri(env)
 TELESERVICES |= national.certificates(env, PKI_DIR)
 # To whom what needs an administrator is written (a certificate that will expire), and how mail leaves; nobody, nowhere.
 ADMINS = [("", address) for address in env.list("ALERT_EMAILS", default=[])]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from simulator import insi
+from simulator import cdri, insi
 from simulator.journal import Journal
-from simulator.scenarios import Behaviour, CallFacts, Scenarios
+from simulator.scenarios import Behaviour, CallFacts, Scenarios, parse_behaviour
 from simulator.services import Services
 from simulator.soap import Message, SoapFault, build_fault, read_request
 
@@ -65,11 +65,14 @@ class Exchanges:
     journal: Journal
     stop: threading.Event
     identities: insi.Identities = field(default_factory=insi.Identities)
+    funds: cdri.Funds = field(default_factory=cdri.Funds)
 
     def handle(self, path: str, unit: str, body: bytes) -> Reply:
         """Never raises for what was received: a wrong message is a fault, a wrong certificate a 403."""
         if path == insi.PATH:
             return self._identity(unit, body)
+        if path == cdri.PATH:
+            return self._rights(unit, body)
         try:
             expected = self._expected_unit(path)
             if unit != expected:
@@ -111,6 +114,34 @@ class Exchanges:
             reply = Reply(found.status, found.body, insi.XML, outcome=found.outcome, message_id=found.message_id)
             _trouble_on_the_way(reply, behaviour, found.message_id)
         reply.operation, reply.amc = "INSI", "insi"
+        return reply
+
+    def _rights(self, unit: str, body: bytes) -> Reply:
+        """CDRi: its own certificate. What is set at run time, else what the row of the NIR says of the wire."""
+        if unit != cdri.UNIT:
+            reply = _fault(403, "Client", "Ce certificat n’ouvre pas ce service", "certificate_refused")
+        else:
+            reply = self._rights_of(body)
+        reply.operation, reply.amc = "CDRI", "cdri"
+        return reply
+
+    def _rights_of(self, body: bytes) -> Reply:
+        try:
+            asked = self.funds.read(body)
+        except cdri.Wrong as problem:
+            return _fault(500, "Client", str(problem), "fault_client")
+        behaviour = self.scenarios.choose(CallFacts("CDRI", "cdri", asked.message_id))
+        row = self.funds.row(asked, behaviour.argument("rights"))
+        if not behaviour.steps or behaviour.has("rights"):
+            behaviour = Behaviour((*behaviour.steps, *parse_behaviour(row.get("behaviour", "")).steps))
+        if behaviour.has("latency"):
+            self.stop.wait(behaviour.number("latency"))
+        reply = _instead_of_processing(behaviour)
+        if reply is None:
+            found = self.funds.answer(asked, row, behaviour.argument("code"))
+            reply = Reply(found.status, found.body, outcome=found.outcome)
+            _trouble_on_the_way(reply, behaviour, asked.message_id)
+        reply.message_id = asked.message_id
         return reply
 
     def _expected_unit(self, path: str) -> str:
@@ -155,7 +186,7 @@ def _instead_of_processing(behaviour: Behaviour) -> Reply | None:
 
 def _trouble_on_the_way(reply: Reply, behaviour: Behaviour, message_id: str) -> None:
     """Spoil a good answer, remembered already."""
-    name = next((step for step, _ in behaviour.steps if step not in ("latency", "code")), None)
+    name = next((step for step, _ in behaviour.steps if step not in ("latency", "code", "rights")), None)
     match name:
         case None:
             return

@@ -7,6 +7,7 @@ name                what the caller sees                                        
 =================== ==================================================================== ==========
 latency:SECONDS     the answer, late                                                      yes
 code:CODE           this return code, whatever was asked                                  the answer is the code
+rights:NAME         CDRi: the rights of this row of `data/cdri.csv`                       yes
 cut_before          connection cut, no answer                                             no
 cut_after           connection cut, no answer                                             yes
 http:STATUS         this HTTP status and an HTML page                                     no
@@ -35,10 +36,10 @@ from dataclasses import dataclass
 from simulator.catalogue import Catalogue, Marker
 
 NUMERIC = frozenset({"latency", "http", "huge", "huge_declared", "slow_drip", "slow_headers", "clock"})
-WITH_CODE = frozenset({"code", "fault"})
+WITH_CODE = frozenset({"code", "fault", "rights"})
 BARE = frozenset({"cut_before", "cut_after", "redirect", "not_xml", "entity_bomb", "other_message_id", "invalid_answer",
                   "truncated"})  # fmt: skip
-OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL", "INSI")
+OPERATIONS = ("ANNUAIRE", "IDB", "SIM", "CLC", "DEL", "INSI", "CDRI")
 ANY_AMC = "*"
 _OPERATION_SUFFIX = re.compile(r"(IDB|SIM|CLC|DEL)?")
 _REMEMBERED_FIRST_TIMES = 10_000

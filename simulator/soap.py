@@ -7,7 +7,7 @@ import re
 import threading
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,9 @@ def serialise(element: etree._Element) -> bytes:
     return etree.tostring(element, encoding="UTF-8", xml_declaration=True)
 
 
-def instant() -> str:
-    """Now, as the contract writes an instant."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def instant(later: timedelta = timedelta(0)) -> str:
+    """Now, or later, as the contracts write an instant."""
+    return (datetime.now(UTC) + later).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _parse(body: bytes) -> etree._Element:

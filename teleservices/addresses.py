@@ -27,7 +27,7 @@ def policy() -> AddressPolicy:
     chosen = settings.TELESERVICES
     return AddressPolicy.of(
         hosts=chosen["hosts"],
-        trusted_urls=[chosen["directory_url"], *filter(None, [settings.INSI["url"]])],
+        trusted_urls=[chosen["directory_url"], *filter(None, [settings.INSI["url"], settings.CDRI["url"]])],
         ports=chosen["ports"],
         networks=chosen["internal_networks"],
     )

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from gap import clock
 from teleservices import addresses, credentials
+from teleservices.clients.cdri1 import Cdri1Client, CdriConfig
 from teleservices.clients.insi import InsiClient, InsiConfig
 from teleservices.clients.roc1 import Roc1Client, Roc1Config
 from teleservices.credentials import CurrentCredentials
@@ -21,6 +22,7 @@ from teleservices.rules.insi import believable
 _lock = threading.Lock()
 _client: Roc1Client | None = None
 _insi: InsiClient | None = None
+_cdri: Cdri1Client | None = None
 
 
 class Client(Protocol):
@@ -35,7 +37,9 @@ class Client(Protocol):
 
 def of(operation: Operation) -> Client:
     """The client that speaks to whoever answers this operation."""
-    return insi() if operation == Operation.INSI else current()
+    if operation == Operation.INSI:
+        return insi()
+    return cdri() if operation == Operation.CDRI else current()
 
 
 def insi() -> InsiClient:
@@ -56,6 +60,24 @@ def insi() -> InsiClient:
                     )
                 )
     return _insi
+
+
+def cdri() -> Cdri1Client:
+    global _cdri
+    if _cdri is None:
+        with _lock:
+            if _cdri is None:
+                chosen = settings.TELESERVICES
+                _cdri = Cdri1Client(
+                    CdriConfig(
+                        credentials=CurrentCredentials(CertificateUse.CDRI),
+                        addresses=addresses.policy(),
+                        timeout_connect=chosen["timeout_connect"],
+                        timeout_read=chosen["timeout_read"],
+                        dated=clock.heard,
+                    )
+                )
+    return _cdri
 
 
 def current() -> Roc1Client:
@@ -80,7 +102,7 @@ def current() -> Roc1Client:
 
 def forget() -> None:
     """Build a new client at the next call: the settings have changed."""
-    global _client, _insi
+    global _client, _insi, _cdri
     with _lock:
-        _client = _insi = None
+        _client = _insi = _cdri = None
     credentials.forget()

@@ -114,6 +114,7 @@ class CertificateUse(models.TextChoices):
     DIRECTORY = "directory", "annuaire AMC"
     SERVICES = "services", "services des AMC"
     INSI = "insi", "identité nationale (INSi)"
+    CDRI = "cdri", "droits AMO (CDRi)"
 
 
 class CertificateState(models.TextChoices):

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 #: Days before the end: a renewal takes weeks in a hospital. First said early, then loudly.
 THRESHOLDS: Final = (60, 30, 7)
 _USES: Final = {CertificateUse.DIRECTORY: "Annuaire AMC", CertificateUse.SERVICES: "Services des AMC"}
+# By the name of the setting that says where each is.
+_NATIONAL: Final = {CertificateUse.INSI: "Identité nationale (INSi)", CertificateUse.CDRI: "Droits AMO (CDRi)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,14 @@ class Watched:
 
 
 def watched() -> list[Watched]:
-    """Our two certificates and the authorities we trust, the first to expire first. Two queries."""
+    """Our certificates and the authorities we trust, the first to expire first. Two queries."""
     return sorted(_watched(), key=lambda one: one.days_left)
 
 
 def _watched() -> Iterator[Watched]:
     ours = certificates.in_force()
     # A service that is asked nothing needs no certificate.
-    uses = _USES | ({CertificateUse.INSI: "Identité nationale (INSi)"} if settings.INSI["url"] else {})
+    uses = _USES | {use: label for use, label in _NATIONAL.items() if getattr(settings, use.name)["url"]}
     for use, label in uses.items():
         if (held := ours.get(use)) is not None:
             yield Watched(use.value, label, held.not_after, held.fingerprint)

@@ -38,6 +38,8 @@ _VARIABLES = {
     "services_key": "SERVICES_KEY",
     "insi_certificate": "INSI_CERTIFICATE",
     "insi_key": "INSI_KEY",
+    "cdri_certificate": "CDRI_CERTIFICATE",
+    "cdri_key": "CDRI_KEY",
     "ca_file": "TELESERVICES_CA",
 }
 
@@ -121,6 +123,11 @@ class SimulatorProcess:
         """Address of the national identity service."""
         return f"{self.base_url}/insi"
 
+    @property
+    def cdri_url(self) -> str:
+        """Address of the service of AMO rights."""
+        return f"{self.base_url}/cdri"
+
     def services_url(self, amc_number: str, operation: str) -> str:
         """Address of an operation (IDB, SIM, CLC, DEL) of an AMC: the same as the directory gives."""
         return f"{self.base_url}/amc/{amc_number}/{operation.lower()}"
@@ -135,6 +142,8 @@ class SimulatorProcess:
             "services_key": self.pki.services.key,
             "insi_certificate": self.pki.insi.certificate,
             "insi_key": self.pki.insi.key,
+            "cdri_certificate": self.pki.cdri.certificate,
+            "cdri_key": self.pki.cdri.key,
             "ca_file": self.pki.ca,
         }
 

@@ -90,6 +90,7 @@ def wait_for_simulator(runtime: Runtime, child: Child) -> dict[str, int | str]:
     runtime.environment |= {
         "INSI_URL": f"{ports['base_url']}/insi", "INSI_AUTHORISATION": "DEMONSTRATION", "INSI_PRODUCTION": "0",
     }  # fmt: skip
+    runtime.environment["CDRI_URL"] = f"{ports['base_url']}/cdri"
     # The other side of the wire is on this very machine, which no real directory may ever name.
     runtime.environment["TELESERVICES_INTERNAL_NETWORKS"] = "127.0.0.0/8"
     return ports

@@ -149,7 +149,7 @@ class Roc1Client:
 
     def _read(self, operation: Operation, message_id: UUID, raw: HttpAnswer) -> Answer:
         if raw.status != 200:
-            raise _failure_of_status(raw)
+            raise failure_of_status(raw)
         envelope = parse_envelope(raw.body)
         payload = payload_of(envelope)
         soap_fault = fault_of(payload)
@@ -187,7 +187,7 @@ def _binding_of(operation: Operation) -> str:
     return _DIRECTORY_BINDING if operation is Operation.DIRECTORY else _SERVICES_BINDING
 
 
-def _failure_of_status(raw: HttpAnswer) -> CallError:
+def failure_of_status(raw: HttpAnswer) -> CallError:
     """What an HTTP status other than 200 means; a SOAP fault says more than its status."""
     reason = f"http_{raw.status}"
     if raw.status in _WRONG_CERTIFICATE_STATUSES or raw.status in _WRONG_ADDRESS_STATUSES:

@@ -86,6 +86,13 @@ def test_what_is_watched_is_what_calls_need(ours, simulator, settings, tmp_path)
     ]
 
 
+def test_the_national_services_are_watched_where_they_are_asked(ours, simulator, settings) -> None:
+    settings.INSI, settings.CDRI = settings.INSI | {"url": ""}, {"url": ""}
+    assert not {"insi", "cdri"} & {one.key for one in expiry.watched()}
+    settings.CDRI = {"url": simulator.cdri_url}
+    assert {"insi", "cdri"} & {one.key for one in expiry.watched()} == {"cdri"}
+
+
 def test_one_that_is_over_is_told_to_everybody_until_another_is_in_force(ours, simulator, settings, tmp_path) -> None:
     settings.VAR_DIR = tmp_path
     ends_in(ours, 1)

@@ -175,4 +175,6 @@ def test_no_other_file_of_the_product_reads_xml() -> None:
         "teleservices/clients/roc1.py",  # builds messages, and reads what `parse_envelope` gave
         "teleservices/clients/insi.py",  # the same
         "teleservices/evidence.py",  # the same, of kept messages
+        "teleservices/clients/cdri1.py",  # builds messages, and reads what `parse_envelope` gave
+        "teleservices/clients/cdri1_mapping.py",  # the same
     }

@@ -17,7 +17,9 @@ class Command(BaseCommand):
     help = "Importe un certificat logiciel (PKCS#12 ou PEM), et le met en service avec --in-force."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("use", choices=CertificateUse.values, help="directory : annuaire AMC ; services : AMC")
+        parser.add_argument(
+            "use", choices=CertificateUse.values, help="directory : annuaire AMC ; services : AMC ; insi ; cdri"
+        )
         parser.add_argument("file", type=Path, help="PKCS#12 (.p12, .pfx) ou PEM")
         parser.add_argument("--key", type=Path, help="clé PEM, si elle n’est pas avec le certificat")
         parser.add_argument("--passphrase-file", type=Path, help="fichier qui contient le mot de passe")
