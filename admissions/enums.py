@@ -155,9 +155,72 @@ class CoverageKind(models.TextChoices):
 
 
 class CoverageSource(models.TextChoices):
+    """Whence a coverage is known."""
+
+    CDRI = "cdri", "réponse de CDRi"
     CARD = "card", "carte lue"
-    DECLARED = "declared", "déclarée"
+    PAPER = "paper", "attestation papier"
+    BIRTH = "birth", "droits de la mère"
     API = "api", "reçue d’un autre logiciel"
+    DECLARED = "declared", "déclarée"
+
+
+class Trust(models.IntegerChoices):
+    """How far a coverage may be believed before its payer has answered; an answer that agrees makes it CONFIRMED."""
+
+    CONFIRMED = 4, "confirmée par l’organisme"
+    PROVED = 3, "vue sur une pièce"
+    RECEIVED = 2, "reprise d’un autre dossier"
+    SAID = 1, "dite par le patient"
+
+
+class AmoOutcome(models.TextChoices):
+    """What the service of AMO rights came to, a state each."""
+
+    FOUND = "found", "droits trouvés"
+    PARTIAL = "partial", "réponse partielle"
+    NONE = "none", "bénéficiaire inconnu"
+    SEVERAL = "several", "plusieurs bénéficiaires"
+    CLOSED = "closed", "service fermé"
+
+
+class AmoField(models.TextChoices):
+    """What may differ between what we had of the AMO and what it says."""
+
+    FUND = "fund", "caisse"
+    INSURED = "insured", "NIR de l’assuré"
+    EXEMPTION = "exemption", "exonération"
+    SITUATIONS = "situations", "situation particulière"
+    PERIOD = "period", "dates des droits"
+    CLOSED = "closed", "droits fermés à la date des soins"
+
+
+class DifferenceState(models.TextChoices):
+    WAITING = "waiting", "à décider"
+    ACCEPTED = "accepted", "repris"
+    REFUSED = "refused", "écarté"
+    REPLACED = "replaced", "remplacé par une autre réponse"
+
+
+class AmoPiece(models.TextChoices):
+    """Nature de la pièce justificative: the codes of the norm (B2 2/58)."""
+
+    NONE = "0", "aucune"
+    ATTESTATION = "1", "attestation (AME, C2S…)"
+    RIGHTS = "2", "attestation de droits"
+    CARE = "3", "prise en charge"
+    VITALE = "4", "carte Vitale"
+    CARE_CDRI = "5", "prise en charge après CDRi"
+
+
+class Nature(models.TextChoices):
+    """Nature d’assurance (B2 2/77-78)."""
+
+    ILLNESS = "10", "maladie"
+    LOCAL = "13", "maladie, régime local"
+    MATERNITY = "30", "maternité"
+    ACCIDENT = "41", "accident du travail, maladie professionnelle"
+    PREVENTION = "90", "prévention"
 
 
 class RightsStatus(models.TextChoices):

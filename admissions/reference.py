@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from admissions.models import IdentityDocumentKind
+from admissions.models import AmoAcceptance, IdentityDocumentKind
+from admissions.rules.amo import Effect
 
 DATA = Path(__file__).parent / "data"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def amo_effects() -> tuple[Effect, ...]:
+    """What each code of the AMO makes of a stay, by precedence."""
+    rows = [
+        Effect(
+            list=row["list"],
+            code=row["code"],
+            precedence=int(row["precedence"]),
+            nature=row["nature"],
+            exemption=row["exemption"],
+            situation=row["situation"],
+            label=row["label"],
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_until=date.fromisoformat(row["valid_until"]) if row["valid_until"] else None,
+        )
+        for row in _rows("amo_effects.csv")
+    ]
+    return tuple(sorted(rows, key=lambda row: row.precedence))
 
 
 def load_missing(**_signal: Any) -> None:
     """Fill the tables of an empty database; what a hospital has changed since is left alone."""
     known = set(IdentityDocumentKind.objects.values_list("code", flat=True))
-    with (DATA / "identity_documents.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = _rows("identity_documents.csv")
     IdentityDocumentKind.objects.bulk_create(
         [
             IdentityDocumentKind(
@@ -32,3 +59,18 @@ def load_missing(**_signal: Any) -> None:
         ],
         batch_size=100,
     )
+    if not AmoAcceptance.objects.exists():
+        AmoAcceptance.objects.bulk_create(
+            [
+                AmoAcceptance(
+                    field=row["field"],
+                    source=row["source"],
+                    automatic=row["automatic"] == "yes",
+                    note=row["note"],
+                    valid_from=row["valid_from"],
+                    valid_until=row["valid_until"] or None,
+                )
+                for row in _rows("amo_acceptance.csv")
+            ],
+            batch_size=100,
+        )

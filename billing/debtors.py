@@ -12,8 +12,8 @@ from admissions.enums import EventKind
 from admissions.events import SYSTEM, record_event
 from admissions.models import Coverage, Stay
 from admissions.querysets import care_date
-from admissions.services.coverage import covers
 from admissions.services.following import OPEN
+from admissions.services.in_force import covers
 from billing.enums import LIVE, InvoiceStatus
 from billing.models import Agreement, Engagement, Invoice
 from debtors.enums import DebtorKind

@@ -18,8 +18,8 @@ from admissions.enums import CoverageKind, EventKind, Protection
 from admissions.events import SYSTEM, record_event
 from admissions.models import Coverage, Rights, Stay
 from admissions.querysets import care_date
-from admissions.services.coverage import covers
 from admissions.services.following import OPEN
+from admissions.services.in_force import covers
 from debtors.models import DirectoryEntry
 from teleservices import perimeter, planning
 from teleservices.enums import OPEN as UNFINISHED

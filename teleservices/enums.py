@@ -85,6 +85,7 @@ class LimitName(models.TextChoices):
     SIMULATION_MERGE = "simulation_merge_s", "changements regroupés avant une simulation (s)"
     ALIGNMENT = "alignment_show_after_s", "régimes différents, montrés après (s)"
     IDENTITY_AGAIN = "identity_again_s", "identité introuvable, redemandée après (s)"
+    RIGHTS_AGAIN = "rights_again_s", "assuré introuvable, droits AMO redemandés après (s)"
 
 
 class PerimeterMode(models.TextChoices):

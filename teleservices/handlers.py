@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from admissions.models import AdmissionEvent, Stay
-from teleservices.messages import Operation
+from teleservices.messages import AnswerHeader, Operation
 from teleservices.models import TeleserviceCall
 
 
@@ -43,6 +43,7 @@ class Handler(Protocol):
 _HANDLERS: dict[Operation, Handler] = {}
 _AFTERWARDS: list[Callable[[TeleserviceCall], None]] = []
 _STOPPED: list[Callable[[TeleserviceCall], None]] = []
+_REFUSED: list[Callable[[TeleserviceCall, AnswerHeader], None]] = []
 _REARMED: list[Callable[[Stay, AdmissionEvent], None]] = []
 _OUTSIDE: list[Callable[[Stay, AdmissionEvent], None]] = []
 
@@ -61,6 +62,12 @@ def register_stopped(hook: Callable[[TeleserviceCall], None]) -> None:
     """`hook` is told of each call that stopped for a cause of ours, in the transaction that recorded it."""
     if hook not in _STOPPED:
         _STOPPED.append(hook)
+
+
+def register_refused(hook: Callable[[TeleserviceCall, AnswerHeader], None]) -> None:
+    """`hook` is told of each negative answer, in the transaction that recorded it, before it is disposed of."""
+    if hook not in _REFUSED:
+        _REFUSED.append(hook)
 
 
 def register_rearmed(hook: Callable[[Stay, AdmissionEvent], None]) -> None:
@@ -84,6 +91,11 @@ def call_ended(call: TeleserviceCall) -> None:
         hook(call)
 
 
+def call_refused(call: TeleserviceCall, header: AnswerHeader) -> None:
+    for hook in _REFUSED:
+        hook(call, header)
+
+
 def call_stopped(call: TeleserviceCall) -> None:
     for hook in _STOPPED:
         hook(call)
@@ -100,13 +112,15 @@ def outside(stay: Stay, event: AdmissionEvent) -> None:
 
 
 def register_own() -> None:
-    from teleservices import connection_test, national, planning
+    from teleservices import amo, connection_test, national, planning
     from teleservices.insi import IdentityHandler
     from teleservices.rights import DirectoryHandler, RightsHandler
 
     register(Operation.DIRECTORY, DirectoryHandler())
     register(Operation.IDB, RightsHandler())
     register(Operation.INSI, IdentityHandler())
+    register(Operation.CDRI, amo.AmoHandler())
+    register_refused(amo.note_closed)
     planning.register_national(national.plan)
     register_afterwards(connection_test.call_ended)
     register_stopped(connection_test.call_ended)

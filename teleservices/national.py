@@ -1,4 +1,7 @@
-"""When the national services are asked of a patient: who they are (INSi). Never twice at once, nor without need."""
+"""When the national services are asked of a patient: who they are (INSi), what the AMO owes them (CDRi).
+
+Never twice at once, nor without need.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from admissions.enums import EventKind, InsOutcome
-from admissions.models import AdmissionEvent, Patient, Stay
+from admissions.enums import AmoOutcome, EventKind, InsOutcome, Protection
+from admissions.models import AdmissionEvent, AmoAnswer, Patient, Stay
+from admissions.querysets import care_date
 from admissions.rules.identity_status import why_not_asked
 from teleservices import planning
-from teleservices.enums import OPEN, LimitName
+from teleservices.amo import about, why_no_rights
+from teleservices.enums import OPEN, Lane, LimitName
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
 from teleservices.ruling import limit
@@ -26,10 +31,24 @@ IDENTITY_EVENTS: Final = frozenset(
         EventKind.IDENTITY_ASKED,
     }
 )
+#: The patient comes, goes (before a bill leaves), is looked for otherwise, or comes on another day.
+RIGHTS_EVENTS: Final = frozenset(
+    {
+        EventKind.STAY_PREADMITTED,
+        EventKind.STAY_ADMITTED,
+        EventKind.STAY_DISCHARGED,
+        EventKind.STAY_CORRECTED,
+        EventKind.PATIENT_CORRECTED,
+        EventKind.RIGHTS_ASKED_AGAIN,
+    }
+)
+_FOUND: Final = (AmoOutcome.FOUND, AmoOutcome.PARTIAL)
 
 
 def plan(stay: Stay, event: AdmissionEvent) -> None:
     """What this event calls for. Needs the stay's lock."""
+    if event.kind in RIGHTS_EVENTS:
+        ask_rights(stay, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
     if event.kind in IDENTITY_EVENTS:
         ask_identity(stay, event, force=event.kind == EventKind.IDENTITY_ASKED)
 
@@ -59,3 +78,50 @@ def _answered_lately(patient: Patient) -> bool:
     if patient.ins_outcome in (InsOutcome.PROPOSED, InsOutcome.REFUSED):
         return True
     return timezone.now() - patient.ins_answered_at < timedelta(seconds=limit(LimitName.IDENTITY_AGAIN))
+
+
+def ask_rights(
+    stay: Stay, event: AdmissionEvent, *, force: bool = False, batch: bool = False
+) -> TeleserviceCall | None:
+    """CDRi, unless nobody could be found, an answer in its validity is held, or it is being asked for this patient.
+
+    `force`: a person wants it, however recent an answer. `batch`: nobody waits for it, and no agent asks it.
+    """
+    if not settings.CDRI["url"]:
+        return None  # this installation is not connected to it
+    patient = Patient.objects.get(pk=stay.patient_id)
+    if why_no_rights(patient) or patient.protection == Protection.SECRET:
+        return None
+    if not force and rights_are_known(patient, stay):
+        return None
+    asked = TeleserviceCall.objects.filter(stay__patient=patient, operation=Operation.CDRI, status__in=OPEN)
+    return asked.first() or planning.plan(
+        stay,
+        None,
+        Operation.CDRI,
+        event,
+        parameters={"batch": True} if batch else None,
+        lane=Lane.BATCH if batch else None,
+    )
+
+
+def rights_are_known(patient: Patient, stay: Stay) -> bool:
+    """The last answer was about this person, and still holds for this stay; or nobody was found not long ago."""
+    last = AmoAnswer.objects.filter(patient=patient).exclude(outcome=AmoOutcome.CLOSED).first()
+    if last is None or last.about != about(patient):
+        return False
+    now = timezone.now()
+    if last.outcome not in _FOUND:
+        return now - last.answered_at < timedelta(seconds=limit(LimitName.RIGHTS_AGAIN))
+    assert last.expires_at is not None
+    return now < last.expires_at and (last.care_date == care_date(stay) or _speaks_of(last, stay))
+
+
+def _speaks_of(answer: AmoAnswer, stay: Stay) -> bool:
+    """Its rights hold on this stay's day of care too."""
+    day = care_date(stay)
+    if answer.rights_from is None and answer.rights_until is None:
+        return False
+    return (answer.rights_from is None or answer.rights_from <= day) and (
+        answer.rights_until is None or day <= answer.rights_until
+    )

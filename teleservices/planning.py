@@ -222,6 +222,9 @@ def plan_afresh(call: TeleserviceCall, event: AdmissionEvent) -> None:
 
     A stay that was requalified is another question: its rights come first, and what follows from them by itself.
     """
+    if call.coverage_id is None:
+        plan(call.stay, None, Operation(call.operation), event, parameters=call.parameters, follows=call)
+        return
     if event.kind == EventKind.STAY_REQUALIFIED:
         if call.cover.active:
             ask_rights(call.stay, call.cover, event)

@@ -13,7 +13,7 @@ from admissions.enums import RightsStatus
 from admissions.services.coverage import apply_rights, rights_undetermined
 from teleservices import anomalies, perimeter, planning, rights
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
-from teleservices.handlers import call_ended, call_stopped, handler_of
+from teleservices.handlers import call_ended, call_refused, call_stopped, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.retries import next_try
@@ -60,6 +60,7 @@ def refused(call: TeleserviceCall, header: AnswerHeader, now: datetime) -> None:
     """A negative answer came. Runs in the transaction that records it, stay and call locked."""
     call.return_code, call.return_label = header.code, header.label[:200]
     call.claimed_until = None
+    call_refused(call, header)
     _dispose(call, code_in_force(header.code, now), header, now)
 
 

@@ -26,6 +26,7 @@ from admissions.errors import Conflict
 from admissions.events import Actor
 from admissions.models import Patient
 from admissions.querysets import search_patients
+from admissions.rules.matching import Level
 from admissions.services import patients
 from admissions.services.patients import Traits
 from gap.api.fields import Choice, Day, StrictSerializer, Version
@@ -301,7 +302,9 @@ class PatientViewSet(HospitalViewSet):
             nir_indexes=Patient.indexes_of_nir(patient.nir) if patient.nir else (),
             limit=_DUPLICATES_SHOWN,
         )
-        if duplicates := PatientSummary([one.patient for one in found], many=True).data:
+        # Twins and people who only share a birth date and a first name are for a person to look at, not for a program.
+        alike = [one.patient for one in found if one.likeness.level in (Level.SAME, Level.NEAR)]
+        if duplicates := PatientSummary(alike, many=True).data:
             raise Problem(
                 409,
                 "Cette personne a peut-être déjà un dossier. Rien n’a été enregistré. Reprenez l’IPP de l’un de ces "

@@ -1,3 +1,4 @@
+from admissions.models.amo import AmoAcceptance, AmoAnswer, AmoDifference, AmoPeriod
 from admissions.models.coverage import Card, Coverage, Rights
 from admissions.models.downtime import ReservedNumber
 from admissions.models.events import AdmissionEvent, EventDelivery
@@ -11,6 +12,10 @@ from admissions.models.stays import Movement, ParticularRequest, Stay, Unit
 
 __all__ = [
     "AdmissionEvent",
+    "AmoAcceptance",
+    "AmoAnswer",
+    "AmoDifference",
+    "AmoPeriod",
     "BrokenGlass",
     "Card",
     "CardReading",

@@ -9,7 +9,8 @@ from django.core.files.storage import storages
 from django.db import models
 from django.db.models import F, Func, Q, Value
 
-from admissions.enums import CoverageKind, CoverageSource, RightsStatus
+from admissions.enums import AmoPiece, CoverageKind, CoverageSource, Nature, RightsStatus
+from admissions.models.amo import AmoAnswer
 from admissions.models.patients import Patient
 from admissions.models.stays import Stay, same
 from debtors.datamatrix import fingerprint
@@ -76,7 +77,16 @@ class Coverage(models.Model):
     convention = models.CharField("type de convention", max_length=2, blank=True)
     csr = models.CharField("CSR", max_length=9, blank=True)
     member_number = EncryptedTextField("n° d’adhérent", null=True, blank=True)
+    # Of the AMO: who opens the rights (NIR and key) and what the beneficiary is to them, the nature of the insurance, the
+    # exemption and the situations that hold over the whole period, and the proof that an invoice will name.
+    insured = EncryptedTextField("NIR de l’assuré", null=True, blank=True)
+    quality = models.CharField("qualité du bénéficiaire", max_length=1, blank=True)
+    nature = models.CharField("nature d’assurance", max_length=2, choices=Nature.choices, default=Nature.ILLNESS)
     exemption = models.CharField("exonération", max_length=1, blank=True)
+    situations = ArrayField(models.CharField(max_length=10), default=list, blank=True, verbose_name="situations")
+    piece = models.CharField("pièce justificative", max_length=1, choices=AmoPiece.choices, blank=True)
+    # The answer of the AMO that made it, or agrees with it.
+    answer = models.ForeignKey(AmoAnswer, on_delete=models.PROTECT, null=True, blank=True, related_name="coverages")
     valid_from = models.DateField("valable du")
     valid_until = models.DateField("au", null=True, blank=True)
     active = models.BooleanField("en vigueur", default=True)
@@ -93,6 +103,14 @@ class Coverage(models.Model):
                 condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
                 name="coverage_ends_after_it_starts",
             ),
+            models.CheckConstraint(
+                condition=~Q(source=CoverageSource.CDRI) | Q(answer__isnull=False), name="cdri_coverage_has_its_answer"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=CoverageKind.AMO)
+                | Q(nature=Nature.ILLNESS, exemption="", situations=[], piece="", quality="", answer__isnull=True),
+                name="only_the_amo_exempts",
+            ),
             *(
                 ExclusionConstraint(
                     name=f"no_overlapping_{kind.lower()}_of_a_rank",
@@ -106,7 +124,10 @@ class Coverage(models.Model):
                 for kind in ("AMO", "AMC")
             ),
         ]
-        indexes = [models.Index(fields=["debtor"], name="coverage_debtor")]
+        indexes = [
+            models.Index(fields=["debtor"], name="coverage_debtor"),
+            models.Index(fields=["answer"], condition=Q(answer__isnull=False), name="coverage_answer"),
+        ]
 
     def __str__(self) -> str:
         return f"couverture {self.pk} {self.kind}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Applied:
     day: date
 
 
+_A_DAY = timedelta(days=1)
 #: Nothing particular: illness, the ordinary share.
 ORDINARY_NATURE = "10"
 _NOTHING = 1_000
@@ -85,39 +86,88 @@ def _on(periods: Sequence[Period], table: Sequence[Effect], day: date) -> tuple[
     return first.precedence, Applied(first.nature, first.exemption, situations, first.label, day)
 
 
+def slices(
+    periods: Sequence[Period], table: Iterable[Effect], first: date, last: date | None
+) -> list[tuple[date, date | None, Applied]]:
+    """The days from `first` to `last`, both included, cut where what applies changes. No two neighbours are alike."""
+    rows = list(table)
+    starts = {first}
+    for period in periods:
+        starts |= {period.starts_on} if period.starts_on else set()
+        starts |= {period.ends_on + _A_DAY} if period.ends_on else set()
+    days = sorted(day for day in starts if first <= day and (last is None or day <= last))
+    found: list[tuple[date, date | None, Applied]] = []
+    for day in days:
+        here = _on(periods, rows, day)[1]
+        if found and _alike(found[-1][2], here):
+            continue
+        if found:
+            found[-1] = (found[-1][0], day - _A_DAY, found[-1][2])
+        found.append((day, last, here))
+    return found
+
+
+def _alike(one: Applied, other: Applied) -> bool:
+    return (one.nature, one.exemption, one.situations) == (other.nature, other.exemption, other.situations)
+
+
+def favour(nature: str, exemption: str, situations: Iterable[str], table: Iterable[Effect], day: date) -> int:
+    """How favourable to the patient: the rank of the first effect that makes these; `_NOTHING` when none does."""
+    held = set(situations)
+    ranks = [
+        row.precedence
+        for row in table
+        if row.in_force(day)
+        and (
+            row.situation in held
+            if row.situation
+            else (row.nature, row.exemption) == (nature, exemption) and exemption not in ("", "0")
+        )
+    ]
+    if nature != ORDINARY_NATURE:
+        ranks += [row.precedence for row in table if row.in_force(day) and row.nature == nature]
+    return min(ranks, default=_NOTHING)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What bills are addressed by, as one side has it. Dates are days included."""
+    """What bills are addressed by on a day, as one side has it. `fund`: régime, caisse and centre, as the AMO writes them.
 
-    regime: str = ""
+    `insured`: NIR and key, 15 characters. Dates are days included. Empty or None: that side says nothing of it.
+    """
+
     fund: str = ""
-    centre: str = ""
+    insured: str = ""
+    nature: str = ORDINARY_NATURE
     exemption: str = ""
     situations: tuple[str, ...] = ()
     rights_from: date | None = None
     rights_until: date | None = None
 
 
-def differences(had: Facts, got: Facts) -> dict[str, tuple[str, str]]:
-    """Field → (what we had, what the AMO says), where they differ. What the AMO leaves empty is no difference.
+def differences(had: Facts, got: Facts, day: date) -> list[str]:
+    """What the AMO says otherwise on the day of care, by the names of `AmoField`. What it leaves empty differs from nothing.
 
-    Rights that begin before or end after what we had are no difference either, as long as they hold what we had.
+    Rights that hold that day and begin earlier, or end later, than those we had differ from nothing either.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for name in ("regime", "fund", "centre"):
-        ours, theirs = str(getattr(had, name)), str(getattr(got, name))
-        if theirs and ours != theirs:
-            found[name] = (ours, theirs)
-    if had.exemption != got.exemption:
-        found["exemption"] = (had.exemption, got.exemption)
+    found: list[str] = []
+    if got.fund and had.fund != got.fund:
+        found.append("fund")
+    if got.insured and had.insured and had.insured != got.insured:
+        found.append("insured")
+    if (had.nature, had.exemption or "0") != (got.nature, got.exemption or "0"):
+        found.append("exemption")
     if set(had.situations) != set(got.situations):
-        found["situations"] = (" ".join(sorted(had.situations)), " ".join(sorted(got.situations)))
-    if got.rights_until is not None and (had.rights_until is None or had.rights_until > got.rights_until):
-        found["rights_until"] = (_day(had.rights_until), _day(got.rights_until))
-    if got.rights_from is not None and had.rights_from is not None and had.rights_from < got.rights_from:
-        found["rights_from"] = (_day(had.rights_from), _day(got.rights_from))
+        found.append("situations")
+    if rights_open(got.rights_from, got.rights_until, day) is False:
+        found.append("closed")
+    elif _longer(had, got):
+        found.append("period")
     return found
 
 
-def _day(day: date | None) -> str:
-    return day.isoformat() if day else ""
+def _longer(had: Facts, got: Facts) -> bool:
+    """What we had goes on after the AMO's end, or had begun before its start."""
+    late = got.rights_until is not None and (had.rights_until is None or had.rights_until > got.rights_until)
+    early = got.rights_from is not None and had.rights_from is not None and had.rights_from < got.rights_from
+    return late or early

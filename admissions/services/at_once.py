@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Establishment
-from admissions.enums import CoverageKind, EventKind, IdentityAct, Incomplete, StayKind
+from admissions.enums import CoverageKind, CoverageSource, EventKind, IdentityAct, Incomplete, StayKind
 from admissions.errors import Refused
 from admissions.events import Actor, record_event
 from admissions.models import Stay, Unit
@@ -100,7 +100,14 @@ def register_birth(stay_id: int, birth: Birth, actor: Actor) -> Stay:
     stay = stays.admit(stay.pk, birth.born_at, actor)
     for theirs in coverages_on(mother.pk, day, CoverageKind.AMO):
         coverage.declare_coverage(
-            stay, theirs.debtor, actor, valid_from=day, valid_until=theirs.valid_until, rank=theirs.rank
+            stay,
+            theirs.debtor,
+            actor,
+            valid_from=day,
+            valid_until=theirs.valid_until,
+            rank=theirs.rank,
+            source=CoverageSource.BIRTH,
+            particular={"insured": theirs.insured or mother.nir},
         )
     record_event(mother_stay, EventKind.BIRTH_REGISTERED, actor, occurred_at=birth.born_at, detail={"stay": stay.iep})
     return stay

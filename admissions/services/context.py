@@ -9,6 +9,7 @@ from admissions.events import Actor, record_event
 from admissions.models import AdmissionEvent, Coverage, Stay
 from admissions.querysets import care_date, coverages_on
 from admissions.services import coverage as coverages
+from admissions.services.in_force import replace_coverage
 from debtors.enums import MatchLevel
 from debtors.querysets import connected_debtor, match_card
 
@@ -61,5 +62,5 @@ def fit_coverage(stay: Stay, actor: Actor) -> list[Coverage]:
         }
         if same and values["debtor"] == held.debtor:
             continue
-        changed.append(coverages.replace_coverage(stay, CoverageKind.AMC, held.rank, values, actor)[0])
+        changed.append(replace_coverage(stay, CoverageKind.AMC, held.rank, values, actor)[0])
     return changed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import structlog
@@ -11,12 +11,13 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from admissions.enums import EXTERNAL_KINDS, CoverageKind, CoverageSource, EventKind, RightsStatus, StayStatus
+from admissions.enums import EXTERNAL_KINDS, CoverageKind, CoverageSource, RightsStatus
 from admissions.errors import Refused
-from admissions.events import Actor, record_event
+from admissions.events import Actor
 from admissions.models import Card, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date
 from admissions.services import readings
+from admissions.services.in_force import announce, replace_coverage
 from debtors import services as debtor_services
 from debtors.datamatrix import ReadCard, context, parse
 from debtors.datamatrix.keeping import SUFFIX
@@ -29,8 +30,6 @@ from gap.written import Insert
 
 log = structlog.get_logger(__name__)
 
-# Stays whose payer may still change: nothing is settled yet.
-_CONCERNED = (StayStatus.PREADMITTED, StayStatus.ADMITTED, StayStatus.DISCHARGED)
 _RIGHTS = Insert(Rights)
 _NO_PICTURE = "Sa photo n’a pas pu être gardée\u00a0: déposez-la de nouveau plus tard pour qu’elle soit au dossier."
 
@@ -152,10 +151,16 @@ def declare_coverage(
     member_number: str = "",
     rank: int = 1,
     source: CoverageSource = CoverageSource.DECLARED,
+    particular: dict[str, Any] | None = None,
 ) -> Coverage:
-    """Cover a patient without a card: rights of the AMO, or an AMC that the patient declares. Raises Refused."""
+    """Cover a patient without a card: rights of the AMO, or an AMC that the patient declares. Raises Refused.
+
+    `particular`, of the AMO only: `insured`, `quality`, `nature`, `exemption`, `situations`, `piece` (codes of the norm).
+    """
     if valid_until and valid_until < valid_from:
         raise Refused("Les droits finissent avant de commencer.", todo="Corrigez les dates.", field="valid_until")
+    if particular and debtor.kind != DebtorKind.AMO:
+        raise Refused("Une complémentaire n’a ni exonération ni pièce de l’assurance maladie.")
     stay = Stay.objects.select_for_update().select_related("patient").get(pk=stay.pk)
     values: dict[str, Any] = {
         "debtor": debtor,
@@ -165,6 +170,7 @@ def declare_coverage(
         "member_number": member_number.strip() or None,
         "valid_from": valid_from,
         "valid_until": valid_until,
+        **(particular or {}),
     }
     coverage, _ = replace_coverage(stay, CoverageKind(debtor.kind), rank, values, actor)
     return coverage
@@ -186,7 +192,7 @@ def enter_member_number(coverage_id: int, member_number: str, actor: Actor) -> C
     coverage.member_number = number
     coverage.version += 1
     coverage.save()
-    _announce(coverage, actor)
+    announce(coverage, actor)
     return coverage
 
 
@@ -207,11 +213,6 @@ def rights_undetermined(
         code=code,
         answered_at=at or timezone.now(),
     )
-
-
-def covers(coverage: Coverage, day: date) -> bool:
-    """Both ends of its period included."""
-    return coverage.valid_from <= day and (coverage.valid_until is None or day <= coverage.valid_until)
 
 
 def cover_again(stay: Stay, coverage: Coverage, actor: Actor) -> Coverage:
@@ -300,48 +301,3 @@ def _cover(
         "valid_until": card.valid_until,
     }
     return replace_coverage(stay, CoverageKind.AMC, 1, values, actor)
-
-
-def replace_coverage(
-    stay: Stay, kind: CoverageKind, rank: int, values: dict[str, Any], actor: Actor
-) -> tuple[Coverage, bool]:
-    """Put a coverage in force in place of those it overlaps. Returns it, and whether it was already so."""
-    present = Coverage.objects.select_for_update().filter(patient=stay.patient_id, kind=kind, rank=rank, active=True)
-    start, end = values["valid_from"], values["valid_until"]
-    overlapping = [
-        coverage
-        for coverage in present
-        if (end is None or coverage.valid_from <= end)
-        and (coverage.valid_until is None or coverage.valid_until >= start)
-    ]
-    identical = ("debtor", "convention", "csr", "member_number", "valid_from", "valid_until")
-    for coverage in overlapping:
-        if all(getattr(coverage, name) == values[name] for name in identical):
-            return coverage, True
-    for coverage in overlapping:
-        if coverage.valid_from < start:
-            # It did cover the stays of before: only its end moves.
-            coverage.valid_until = start - timedelta(days=1)
-        else:
-            coverage.active = False
-        coverage.version += 1
-        coverage.save(update_fields=["active", "valid_until", "version", "updated_at"])
-    coverage = Coverage.objects.create(
-        patient_id=stay.patient_id, kind=kind, rank=rank, created_by=actor.user, **values
-    )
-    _announce(coverage, actor)
-    return coverage, False
-
-
-def _announce(coverage: Coverage, actor: Actor) -> None:
-    """Each stay that this coverage may pay for is told."""
-    stays = Stay.objects.filter(patient=coverage.patient_id, status__in=_CONCERNED)
-    for stay in stays:
-        day = care_date(stay)
-        if covers(coverage, day):
-            record_event(
-                stay,
-                EventKind.COVERAGE_CHANGED,
-                actor,
-                detail={"coverage": coverage.pk, "kind": coverage.kind, "rank": coverage.rank},
-            )

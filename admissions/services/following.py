@@ -19,6 +19,7 @@ from admissions.events import SYSTEM, check_allowed, wake
 from admissions.models import Coverage, Stay
 from admissions.querysets import care_date
 from admissions.services import coverage as coverages
+from admissions.services.in_force import covers
 from debtors.models import DatamatrixAssociation
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ def _put_right(coverage_id: int) -> bool:
     coverage = apart().select_for_update(of=("self",)).filter(pk=coverage_id).first()
     if coverage is None:
         return False
-    covered = [stay for stay in stays if coverages.covers(coverage, care_date(stay))]
+    covered = [stay for stay in stays if covers(coverage, care_date(stay))]
     if not covered:
         return False
     try:

@@ -156,8 +156,8 @@ class TestOneAfterTheOther:
         assert Patient.objects.count() == 2
 
     def test_a_new_key_sweeps_those_that_are_over(self, program) -> None:
-        for number in range(3):
-            program.post("/patients", {**SOMEONE, "birth_name": f"LE{'ABC'[number]}"})
+        for name in ("TANGUY", "LEGOFF", "PRIGENT"):
+            program.post("/patients", {**SOMEONE, "birth_name": name})
         IdempotentReply.objects.update(created_at=timezone.now() - dt.timedelta(days=2))
         program.post("/patients", SOMEONE)
         assert IdempotentReply.objects.count() == 1

@@ -44,18 +44,18 @@ def test_a_second_creation_changes_nothing(pki):
     before = contents(pki)
     create_development_pki(pki.folder)
     assert contents(pki) == before
-    assert len(before) == 10
+    assert len(before) == 12
 
 
 def test_keys_are_pkcs8_and_readable_by_their_owner_alone(pki):
-    for pair in (pki.authority, pki.server, pki.directory, pki.services, pki.insi):
+    for pair in (pki.authority, pki.server, pki.directory, pki.services, pki.insi, pki.cdri):
         assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
         assert pair.key.read_text().startswith("-----BEGIN PRIVATE KEY-----")
 
 
 def test_the_client_certificates_can_be_told_apart_and_only_call(pki):
     assert (unit(pki.directory), unit(pki.services), unit(pki.insi)) == (DIRECTORY_UNIT, SERVICES_UNIT, INSI_UNIT)
-    for pair in (pki.directory, pki.services, pki.insi):
+    for pair in (pki.directory, pki.services, pki.insi, pki.cdri):
         usage = read_certificate(pair.certificate).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
