@@ -1,7 +1,8 @@
 """The service of AMO rights, on the other side of the wire: the reference contract `cdri1`, its own certificate.
 
-Any well-formed NIR has open rights, from the régime that was declared (01 when none was). A NIR of the place 99 8NN, which
-is nobody's, has those of the row NN of `data/cdri.csv`; at run time `rights:NAME` gives those of a row to whoever asks.
+Any well-formed NIR has open rights, from the caisse that was declared (one of the régime 01 when none was). A NIR of the
+place 99 8NN, which is nobody's, has those of the row NN of `data/cdri.csv`; at run time `rights:NAME` gives those of a row
+to whoever asks.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _INSURED, _SPOUSE, _CHILD = "1", "2", "6"
 # Somebody born this long after the insured is taken for a child of theirs.
 _A_GENERATION_YEARS: Final = 14
 _VALID: Final = timedelta(hours=24)
+#: Where people of a régime are when they declared no caisse.
+_OF_REGIME: Final = {"01": ("351", "0000"), "02": ("350", "0000"), "04": ("999", "0000"), "08": ("200", "0000")}
 _FIRST_NAMES: Final = ("CAMILLE", "DOMINIQUE", "CLAUDE", "ALIX")
 _local = threading.local()
 _building = threading.Lock()
@@ -59,6 +62,8 @@ class Asked:
     birth_date: str
     birth_rank: int
     regime: str
+    fund: str
+    centre: str
     care_date: date
 
 
@@ -133,6 +138,8 @@ def _read(body: bytes) -> Asked:
         birth_date=_text(payload, "Beneficiaire/DateNaissance"),
         birth_rank=int(_text(payload, "Beneficiaire/RangNaissance")),
         regime=_text(payload, "Beneficiaire/Regime"),
+        fund=_text(payload, "Beneficiaire/Caisse"),
+        centre=_text(payload, "Beneficiaire/Centre"),
         care_date=date.fromisoformat(_text(payload, "DateSoins")),
     )
 
@@ -166,7 +173,7 @@ def _rights(rights: etree._Element, asked: Asked, row: Row, missing: list[str]) 
     end = asked.care_date + timedelta(days=int(row.get("until_days") or 365))
     always = (asked.care_date - timedelta(days=365), asked.care_date + timedelta(days=365))
     regime = _regime(asked, row)
-    organisation = (regime, row.get("fund") or f"{regime}1", row.get("centre") or "0001")
+    organisation = _manager(asked, row, regime)
     _person(_add(rights, "Beneficiaire"), asked)
     _add(rights, "NirAssure", asked.insured)
     if "doctor" in _list(row, "with"):
@@ -205,6 +212,14 @@ def _regime(asked: Asked, row: Row) -> str:
     if given == "other":
         return "01" if asked.regime == "02" else "02"
     return given or asked.regime or "01"
+
+
+def _manager(asked: Asked, row: Row, regime: str) -> tuple[str, str, str]:
+    """The one of the row, the one that was declared, or one of its régime."""
+    fund, centre = _OF_REGIME.get(regime, (f"{regime}1", "0001"))
+    if regime == asked.regime and asked.fund:
+        fund, centre = asked.fund, asked.centre or centre
+    return regime, row.get("fund") or fund, row.get("centre") or centre
 
 
 def _person(person: etree._Element, asked: Asked) -> None:

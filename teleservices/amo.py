@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from admissions.enums import AmoOutcome, Protection, StayStatus
+from admissions.enums import AmoOutcome, CoverageKind, Protection, StayStatus
 from admissions.models import Patient
-from admissions.querysets import care_date
+from admissions.querysets import care_date, coverages_on
 from admissions.rules.amo import Period
 from admissions.services import amo
 from gap.crypto import blind_index
@@ -87,7 +87,7 @@ class AmoHandler:
             birth_date=patient.birth_date.isoformat(),
             care_date=day,
             birth_rank=patient.birth_rank,
-            regime=call.amo_regime or "",
+            **_declared(patient, day),
         )
 
     def apply(self, call: TeleserviceCall, answer: AmoRightsAnswer) -> None:
@@ -96,6 +96,15 @@ class AmoHandler:
         if call.parameters.get("about") != about(patient):
             return  # the correction asks for itself
         amo.received(call.stay, said_by(call, answer))
+
+
+def _declared(patient: Patient, day: date) -> dict[str, str]:
+    """The caisse that we have, in the three numbers of the norm."""
+    held = coverages_on(patient.pk, day, CoverageKind.AMO).first()
+    if held is None:
+        return {}
+    debtor = held.debtor
+    return {"regime": debtor.amo_regime, "fund": debtor.amo_fund, "centre": debtor.amo_centre}
 
 
 def note_closed(call: TeleserviceCall, header: AnswerHeader) -> None:

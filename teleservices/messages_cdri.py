@@ -40,6 +40,7 @@ class AmoRightsRequest:
     """What does the AMO owe this person on the day of care? `insured`: the insured's NIR and key, 15 characters.
 
     `birth_date`: AAAA-MM-JJ as the AMO knows it, perhaps no day of the calendar (month 00 or above 12).
+    `regime`, `fund`, `centre`: those that the patient declared, if any.
     """
 
     header: CdriHeader
@@ -48,6 +49,8 @@ class AmoRightsRequest:
     care_date: date
     birth_rank: int = 1
     regime: str = ""
+    fund: str = ""
+    centre: str = ""
 
 
 class Outcome(StrEnum):

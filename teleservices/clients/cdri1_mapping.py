@@ -57,6 +57,10 @@ def request_envelope(request: AmoRightsRequest) -> tuple[etree._Element, etree._
     _add(person, "RangNaissance", str(request.birth_rank))
     if request.regime:
         _add(person, "Regime", request.regime)
+    if request.fund:
+        _add(person, "Caisse", request.fund)
+    if request.centre:
+        _add(person, "Centre", request.centre)
     _add(message, "DateSoins", request.care_date.isoformat())
     return envelope, message
 
