@@ -241,15 +241,3 @@ class CancelForm(ServiceForm):
 
     def __init__(self, *args: Any, stay: Stay, **options: Any) -> None:
         super().__init__(*args, **options)
-
-
-class DeclareForm(ServiceForm):
-    """A coverage without a card. `debtor` is chosen in the grid."""
-
-    focus = False
-
-    debtor = forms.IntegerField(widget=forms.HiddenInput)
-    valid_from = DayField(label="Valable du")
-    valid_until = DayField(label="Jusqu’au", required=False)
-    convention = forms.CharField(label="Convention", max_length=2, required=False)
-    member_number = forms.CharField(label="N° d’adhérent", max_length=30, required=False)

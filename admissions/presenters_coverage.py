@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 from django.db.models import F
 from django.utils import timezone
 
-from admissions.enums import OUTSIDE_ROC, CoverageKind, CoverageSource, RightsStatus
-from admissions.models import Coverage, Rights, Stay
+from admissions.enums import OUTSIDE_ROC, CoverageKind, Nature, RightsStatus, Trust
+from admissions.models import AmoAnswer, Coverage, Rights, Stay
 from admissions.presenters import french
+from admissions.presenters_amo import Outcome, amo_outcome, trust_of
 from admissions.querysets import care_date, coverages_on
 from debtors.enums import AssociationStatus, MatchLevel
-from gap.templatetags.gap_format import short_date, since_text
+from gap.templatetags.gap_format import short_date
 from gap.text import NBSP
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Rights as three outcomes, with the reason and the age of the answer."""
-
-    tone: str
-    icon: str
-    word: str
-    reason: str = ""
-    answered_at: datetime | None = None
-
-    @property
-    def age(self) -> str:
-        """« il y a 5 min », « à l’instant »; empty when nothing was answered."""
-        if self.answered_at is None:
-            return ""
-        text = since_text(timezone.now() - self.answered_at)
-        return text if text.startswith("à") else f"il y a {text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +33,7 @@ class CoverageView:
     valid_from: date
     valid_until: date | None
     source: str
+    trust: str
     found_by: str
     card_id: int | None
     outcome: Outcome
@@ -59,11 +42,9 @@ class CoverageView:
     uncovered: list[str] = field(default_factory=list)
 
 
-def outcome(kind: str, rights: Rights | None) -> Outcome:
-    """What is known of the rights: open, closed, undetermined; or not asked yet."""
+def outcome(rights: Rights | None) -> Outcome:
+    """What an AMC said of the rights: open, closed, undetermined; or not asked yet."""
     if rights is None:
-        if kind == CoverageKind.AMO:
-            return Outcome("sys", "file-text", "Déclarés", "Déclarés à l’accueil, pas encore contrôlés par CDRi.")
         return Outcome("plan", "circle-dashed", "Pas encore de réponse")
     reason = french(rights.reason).rstrip(".")
     reason = f"{reason}." if reason else ""
@@ -76,11 +57,6 @@ def outcome(kind: str, rights: Rights | None) -> Outcome:
     return Outcome("wait", "help-circle", "Indéterminés", reason, rights.answered_at)
 
 
-_SOURCES: Final = {
-    CoverageSource.CARD: "carte lue",
-    CoverageSource.DECLARED: "déclarée",
-    CoverageSource.API: "reçue d’un autre logiciel",
-}
 _FOUND_BY: Final = {
     MatchLevel.WHOLE: "cette carte même",
     MatchLevel.CSR: "organisme, convention et CSR",
@@ -112,7 +88,10 @@ def how_found(coverage: Coverage) -> str:
     return _FOUND_BY[MatchLevel(coverage.match_level)] + mark
 
 
-def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
+def coverage_view(
+    coverage: Coverage, rights: Rights | None, last: AmoAnswer | None = None, day: date | None = None
+) -> CoverageView:
+    """`last`: what the AMO last said of the patient, for a coverage of the AMO judged on `day` (today by default)."""
     debtor = coverage.debtor
     if coverage.kind == CoverageKind.AMO:
         number = " ".join(filter(None, (debtor.amo_regime, debtor.amo_fund, debtor.amo_centre)))
@@ -134,18 +113,26 @@ def coverage_view(coverage: Coverage, rights: Rights | None) -> CoverageView:
         route=route,
         valid_from=coverage.valid_from,
         valid_until=coverage.valid_until,
-        source=_SOURCES[CoverageSource(coverage.source)],
+        source=coverage.get_source_display(),
+        trust=Trust(trust_of(coverage, rights)).label,
         found_by=how_found(coverage),
         card_id=coverage.card_id,
         has_picture=bool(getattr(coverage, "picture", "")),
-        outcome=outcome(coverage.kind, rights),
+        outcome=(
+            amo_outcome(coverage, last, day or timezone.localdate())
+            if coverage.kind == CoverageKind.AMO
+            else outcome(rights)
+        ),
         uncovered=[_family(name) for name in rights.uncovered_families] if rights else [],
     )
 
 
-def coverages_of_stay(stay: Stay, kind: CoverageKind | None = None) -> list[CoverageView]:
-    """What covers this stay on its day of care, AMO first, each with the last answer. Two queries."""
-    in_force = coverages_on(stay.patient_id, care_date(stay), kind).select_related("debtor", "association")
+def coverages_of_stay(stay: Stay, said: AmoAnswer | None = None) -> list[CoverageView]:
+    """What covers this stay on its day of care, AMO first, each with the last answer. Two queries.
+
+    `said`: what the AMO last said of the patient.
+    """
+    in_force = coverages_on(stay.patient_id, care_date(stay)).select_related("debtor", "association")
     # The card's content is not read to know that it has a picture.
     coverages = list(in_force.annotate(picture=F("card__image")))
     last: dict[int, Rights] = {}
@@ -153,4 +140,38 @@ def coverages_of_stay(stay: Stay, kind: CoverageKind | None = None) -> list[Cove
         last.setdefault(rights.coverage_id, rights)
     order = {CoverageKind.AMO: 0, CoverageKind.AMC: 1}
     coverages.sort(key=lambda coverage: (order[CoverageKind(coverage.kind)], coverage.rank))
-    return [coverage_view(coverage, last.get(coverage.pk)) for coverage in coverages]
+    return [coverage_view(coverage, last.get(coverage.pk), said, care_date(stay)) for coverage in coverages]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One coverage of a patient's history."""
+
+    debtor: str
+    detail: str
+    particular: str
+    source: str
+    trust: str
+    valid_from: date
+    valid_until: date | None
+    active: bool
+
+
+def history_row(coverage: Coverage) -> HistoryRow:
+    debtor = coverage.debtor
+    if coverage.kind == CoverageKind.AMO:
+        detail = " ".join(filter(None, ("AMO", debtor.amo_regime, debtor.amo_fund, debtor.amo_centre)))
+    else:
+        detail = f"AMC {debtor.amc_number}, rang{NBSP}{coverage.rank}"
+    parts = [coverage.get_nature_display() if coverage.nature != Nature.ILLNESS else ""]
+    parts += [f"exonération {coverage.exemption}" if coverage.exemption else "", *coverage.situations]
+    return HistoryRow(
+        debtor=debtor.name,
+        detail=detail,
+        particular=", ".join(filter(None, parts)),
+        source=coverage.get_source_display(),
+        trust=Trust(trust_of(coverage)).label,
+        valid_from=coverage.valid_from,
+        valid_until=coverage.valid_until,
+        active=coverage.active,
+    )

@@ -31,6 +31,7 @@ def amo_effects() -> tuple[Effect, ...]:
             exemption=row["exemption"],
             situation=row["situation"],
             label=row["label"],
+            consequence=row["consequence"],
             valid_from=date.fromisoformat(row["valid_from"]),
             valid_until=date.fromisoformat(row["valid_until"]) if row["valid_until"] else None,
         )

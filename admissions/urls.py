@@ -13,6 +13,7 @@ from admissions.views import (
     patients,
     presence,
     reentry,
+    rights,
     search,
     stays,
 )
@@ -45,6 +46,7 @@ urlpatterns = [
     path("patients/<str:ipp>/identite/trancher/", identity.settle, name="identity-settle"),
     path("patients/<str:ipp>/identite/historique/", identity.history, name="identity-history"),
     path("patients/<str:ipp>/identite/proposee/", identity.decide, name="identity-decide"),
+    path("patients/<str:ipp>/droits/", rights.rights, name="rights"),
     path("patients/<str:ipp>/ouvrir/", glass.open_protected, name="open-protected"),
     path("patients/<str:ipp>/protection/", glass.protect, name="protect"),
     path("patients/<str:ipp>/sejour/", admission.new_stay, name="new-stay"),
@@ -62,6 +64,7 @@ urlpatterns = [
     re_path(r"^sejours/(?P<iep>[^/]+)/declarer/(?P<kind>amo|amc)/lignes/$", cards.declare_rows, name="declare-rows"),
     path(f"{_STAY}couverture/<int:coverage_id>/adherent/", cards.member_number, name="member-number"),
     re_path(r"^sejours/(?P<iep>[^/]+)/demandes/(?P<code>CHP|REP)/$", admission.request_toggle, name="request-toggle"),
+    path(f"{_STAY}amo/", rights.decide, name="amo-decide"),
     path(f"{_STAY}droits/", admission.ask_rights, name="ask-rights"),
     path(f"{_STAY}reprendre/", cards.take_over, name="take-over"),
     path(f"{_STAY}presence/", presence.presence, name="presence"),

@@ -9,9 +9,10 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from admissions.enums import CoverageKind, DischargeMode, Domain, StayKind
+from admissions.amo import rights_of
+from admissions.enums import DischargeMode, Domain, StayKind
 from admissions.models import Movement, Stay
-from admissions.querysets import care_date, coverages_on
+from admissions.querysets import care_date
 from billing.rules.split import Extra, Line, Nights, NotDecided, split_full_stay, split_without_nights
 from billing.tariffs import TariffBook
 from teleservices.messages import ServiceLine
@@ -42,9 +43,10 @@ def period_of(stay: Stay) -> Period:
 
 def price(stay: Stay) -> list[Line]:
     """Priced lines of the stay, AMO part apart. Empty when there is nothing to bill yet. Raises NotDecided."""
-    amo = coverages_on(stay.patient_id, care_date(stay), CoverageKind.AMO).first()
-    if amo and amo.exemption:
-        raise NotDecided(f"Exonération « {amo.exemption} » : sa règle n’est pas encore en service ici.")
+    rights = rights_of(stay)
+    if rights is not None and not rights.ordinary:
+        what = ", ".join(label for label, _ in rights.words)
+        raise NotDecided(f"Droits particuliers ({what})\u00a0: leur règle n’est pas encore en service ici.")
     period = period_of(stay)
     movements = list(stay.movements.select_related("unit"))
     activities = list(stay.activities.select_related("item"))

@@ -48,6 +48,8 @@ _TABLES: Final = {
     "admissions_stay": "séjour",
     "admissions_movement": "mouvement",
     "admissions_coverage": "couverture",
+    "admissions_amodifference": "différence avec la caisse",
+    "admissions_amoacceptance": "règle d’acceptation",
     "admissions_card": "carte",
     "admissions_particularrequest": "demande du patient",
     "billing_invoice": "facture",

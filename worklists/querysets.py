@@ -26,6 +26,7 @@ from teleservices.enums import CLAIMABLE, OPEN, AnomalyState, CallStatus, Dispos
 from teleservices.gates import CIRCUIT_OPEN, MAINTENANCE
 from teleservices.models import Anomaly, CallLimit, RetryPolicy, ReturnCode, TeleserviceCall
 from teleservices.ruling import in_force
+from worklists.querysets_amo import exempted
 
 # The norm expects an ARL within a day of the deposit of the lot.
 ARL_EXPECTED_AFTER: Final = timedelta(hours=24)
@@ -175,7 +176,9 @@ def _covered(kind: CoverageKind, **conditions: Any) -> Exists:
 
 _BILLED = Exists(Bill.objects.filter(stay=OuterRef("pk"), status=BillStatus.CURRENT))
 _ENGAGED = Exists(Engagement.objects.filter(stay=OuterRef("pk"), status=EngagementStatus.IN_FORCE))
-_CALLING = Exists(TeleserviceCall.objects.filter(stay=OuterRef("pk"), status__in=constants(OPEN)))
+_CALLING = Exists(
+    TeleserviceCall.objects.filter(stay=OuterRef("pk"), coverage__isnull=False, status__in=constants(OPEN))
+)
 
 
 def _gone_unbilled(here: Here) -> QuerySet[Stay]:
@@ -229,7 +232,7 @@ def without_engagement(here: Here) -> QuerySet[Stay]:
     """Gone for a while, covered by an AMC of ROC, and no engagement came."""
     return (
         _gone_unbilled(here)
-        .filter(~_ENGAGED, _covered(CoverageKind.AMC), _covered(CoverageKind.AMO, exemption=""))
+        .filter(~_ENGAGED, _covered(CoverageKind.AMC), _covered(CoverageKind.AMO), ~Q(exempted()))
         .filter(ended_at__lte=timezone.now() - ENGAGEMENT_EXPECTED_AFTER)
         .exclude(Exists(outside_roc(here).filter(pk=OuterRef("pk"))))
         .exclude(pk__in=acts_missing(here).values("pk"))
@@ -274,21 +277,9 @@ def undecided_shape() -> Exists:
     return Exists(shape)
 
 
-def exempted() -> Exists:
-    return Exists(
-        Coverage.objects.filter(
-            Q(valid_until__isnull=True) | Q(valid_until__gte=OuterRef("care_day")),
-            patient=OuterRef("patient"),
-            kind=CoverageKind.AMO,
-            active=True,
-            valid_from__lte=OuterRef("care_day"),
-        ).exclude(exemption="")
-    )
-
-
 def engagement_disagrees() -> Q:
     """Engaged, nothing moves any more, and yet no bill: the AMC's lines are not the stay's."""
-    return Q(_ENGAGED) & ~Q(_CALLING) & Q(_covered(CoverageKind.AMO, exemption=""))
+    return Q(_ENGAGED) & ~Q(_CALLING) & Q(_covered(CoverageKind.AMO)) & ~Q(exempted())
 
 
 def to_decide(here: Here) -> QuerySet[Stay]:

@@ -13,6 +13,7 @@ from admissions.models.stays import Stay
 from gap.fields import EncryptedTextField
 
 _TOLD = (AmoOutcome.FOUND, AmoOutcome.PARTIAL)
+_UNSETTLED = (AmoOutcome.NONE, AmoOutcome.SEVERAL)
 
 
 class AmoAnswer(models.Model):
@@ -59,6 +60,7 @@ class AmoAnswer(models.Model):
         indexes = [
             models.Index(fields=["patient", "-answered_at"], name="amo_answer_of_patient"),
             models.Index(fields=["stay"], name="amo_answer_of_stay"),
+            models.Index(fields=["patient"], condition=Q(outcome__in=_UNSETTLED), name="amo_answer_unsettled"),
         ]
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a code makes: a row of the table. The lowest `precedence` wins."""
+    """What a code makes: a row of the table. The lowest `precedence` wins. `consequence`: what to say of it, in French."""
 
     list: str
     code: str
@@ -35,6 +35,7 @@ class Effect:
     exemption: str
     situation: str
     label: str
+    consequence: str
     valid_from: date
     valid_until: date | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from admissions.amo import PRESCRIBED_WITHIN
 from admissions.enums import AmoField, CoverageKind, CoverageSource, EventKind
 from admissions.errors import Refused
 from admissions.events import SYSTEM, Actor, check_allowed
@@ -20,8 +21,6 @@ from debtors.models import Debtor
 
 #: Entities without which nothing is known of what is particular to this person.
 _PARTICULAR: Final = {"03.05", "03.07", "03.10"}
-#: A prescription older than this is another care's.
-_PRESCRIBED_WITHIN: Final = timedelta(days=365)
 #: What keeps a difference from being taken.
 UNKNOWN_FUND: Final = "unknown_fund"
 BILLED: Final = "billed"
@@ -213,7 +212,7 @@ def _looked_at(stay: Stay) -> date:
         except Refused:
             continue  # billed as it was
         days.append(day)
-        if one.prescription_date and day - _PRESCRIBED_WITHIN <= one.prescription_date:
+        if one.prescription_date and day - PRESCRIBED_WITHIN <= one.prescription_date:
             days.append(one.prescription_date)
     return min(days)
 

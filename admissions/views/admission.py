@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,6 +20,7 @@ from admissions.errors import Conflict, Refused
 from admissions.forms import AdmissionForm, PlanForm
 from admissions.models import Patient, Stay
 from admissions.presenters import banner
+from admissions.presenters_amo import amo_view, last_answer
 from admissions.presenters_coverage import coverages_of_stay
 from admissions.presenters_identity import identity_view
 from admissions.services import coverage as coverage_services
@@ -193,7 +195,8 @@ def _differences(form: AdmissionForm, stay: Stay) -> list[tuple[str, str, str]]:
 
 def admission_context(request: HttpRequest, stay: Stay) -> dict[str, Any]:
     person: Patient = stay.patient
-    covered = coverages_of_stay(stay)
+    said = last_answer(person.pk)
+    covered = coverages_of_stay(stay, said)
     asked = set(stay.requests.filter(ends_on__isnull=True).values_list("code", flat=True))
     return {
         "stay": stay,
@@ -204,6 +207,9 @@ def admission_context(request: HttpRequest, stay: Stay) -> dict[str, Any]:
         "identity": identity_view(person),
         "may_act": True,
         "amo": [view for view in covered if view.kind == CoverageKind.AMO],
+        "rights": amo_view(stay, said),
+        # While CDRi is asked, nobody has to look for the caisse.
+        "declare_amo": said is not None or not settings.CDRI["url"] or not person.nir,
         "amc": [view for view in covered if view.kind == CoverageKind.AMC],
         "requests": [(code, label.capitalize(), code in asked) for code, label in RequestCode.choices],
         "to_come": timezone.localdate(stay.planned_start_at) > timezone.localdate(),

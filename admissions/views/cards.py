@@ -15,8 +15,9 @@ from accounts.access import colleague, needs
 from accounts.enums import Action
 from admissions.enums import CoverageKind, StayStatus
 from admissions.errors import Refused
-from admissions.forms import DeclareForm
+from admissions.forms_coverage import DeclareForm
 from admissions.models import Card, Coverage, Stay
+from admissions.presenters_amo import amo_view, last_answer
 from admissions.presenters_coverage import coverages_of_stay, how_found
 from admissions.querysets import care_date
 from admissions.services import coverage as services
@@ -224,10 +225,12 @@ def scan_ahead(request: HttpRequest) -> HttpResponse:
 def coverage_part(request: HttpRequest, iep: str, part: str) -> HttpResponse:
     """The live parts that show coverages: the sections of the admission and the panel of the stay."""
     stay = stay_or_404(request, iep)
-    covered = coverages_of_stay(stay)
+    said = last_answer(stay.patient_id)
+    covered = coverages_of_stay(stay, said)
     context = {
         "stay": stay,
         "coverages": covered,
+        "rights": amo_view(stay, said),
         "amo": [view for view in covered if view.kind == CoverageKind.AMO],
         "amc": [view for view in covered if view.kind == CoverageKind.AMC],
         "known": recycling.last_known(stay) if part == "coverages" else None,
@@ -267,18 +270,15 @@ def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
     refused: Refused | None = None
     status = 200
     if request.method == "POST":
-        form = DeclareForm(request.POST)
+        form = DeclareForm(request.POST, kind=kind)
         if form.is_valid():
             fragment = request.POST.get("fragment", "")
             debtor = search_debtors(fragment, debtor_kind).filter(pk=form.cleaned_data["debtor"]).first()
             if debtor is None:
                 form.add_error(None, "Cet organisme ne répond pas à ce que vous avez tapé. Choisissez dans la liste.")
             else:
-                values = {name: form.cleaned_data[name] for name in ("valid_from", "valid_until", "member_number")}
                 try:
-                    services.declare_coverage(
-                        stay, debtor, actor(request), convention=form.cleaned_data["convention"].upper(), **values
-                    )
+                    services.declare_coverage(stay, debtor, actor(request), **form.asked())
                 except Refused as problem:
                     refused = problem
                     form.refuse(problem)
@@ -287,7 +287,7 @@ def declare(request: HttpRequest, iep: str, kind: str) -> HttpResponse:
         status = 422
     else:
         start = care_date(stay).replace(month=1, day=1)
-        form = DeclareForm(initial={"valid_from": start, "valid_until": date(start.year, 12, 31)})
+        form = DeclareForm(initial={"valid_from": start, "valid_until": date(start.year, 12, 31)}, kind=kind)
     chosen = Debtor.objects.filter(pk=_number(form["debtor"].value())).first() if form.is_bound else None
     context = {
         "stay": stay,

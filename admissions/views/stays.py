@@ -31,6 +31,7 @@ from admissions.forms import (
 )
 from admissions.models import Movement, ParticularRequest, Stay
 from admissions.presenters import banner, nights, stay_row, stay_title
+from admissions.presenters_amo import amo_view, last_answer
 from admissions.presenters_coverage import coverages_of_stay
 from admissions.services import at_once, desk, recycling, requalification, stays
 from admissions.views.common import actor, draw, stay_or_404, stay_scan_url, version_of
@@ -193,6 +194,7 @@ def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None 
     offered = [action for action in ACTIONS.values() if may_admit and action.allowed(stay)]
     view = request.GET.get("voir", VIEWS[0])
     movements = list(stay.movements.select_related("unit"))
+    said = last_answer(stay.patient_id)
     return {
         "stay": stay,
         "patient": stay.patient,
@@ -206,7 +208,8 @@ def stay_context(request: HttpRequest, stay: Stay, *, opened: StayAction | None 
         "opened": opened,
         "voir": view if view in VIEWS else VIEWS[0],
         "scan_url": stay_scan_url(stay) if colleague(request).may(Action.READ_CARD) else "",
-        "coverages": coverages_of_stay(stay),
+        "coverages": coverages_of_stay(stay, said),
+        "rights": amo_view(stay, said),
         "known": recycling.last_known(stay),
         "may_act": colleague(request).may(Action.READ_CARD),
         "may_ask": colleague(request).may(Action.ASK_AGAIN),

@@ -15,7 +15,7 @@ from admissions.masked import listed_name
 from admissions.models import Coverage, Stay
 from teleservices.enums import CallStatus
 from teleservices.models import TeleserviceCall
-from worklists import querysets, querysets_identity
+from worklists import querysets, querysets_amo, querysets_identity
 from worklists.enums import Step
 from worklists.registry import Column, Kind, Worklist
 
@@ -97,7 +97,7 @@ _UNDECIDED = Case(
     When(querysets.no_night(), then=Value("Hospitalisation complète sans nuit : à requalifier")),
     When(querysets.no_tariff(), then=Value("Unité sans tarif à cette date")),
     When(querysets.too_long(), then=Value("Plus de 30 nuits : règle non en service")),
-    When(querysets.exempted(), then=Value("Exonération : règle non en service")),
+    When(querysets_amo.exempted(), then=Value("Droits particuliers : règle non en service")),
     default=Value("Les lignes de l’engagement ne sont pas celles du séjour"),
     output_field=CharField(),
 )

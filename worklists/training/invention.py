@@ -96,6 +96,18 @@ def _kept_ins(inventor: Inventor, row: Row) -> str:
     return _ins_of(inventor, row["patient_id"]) if row["ended_at"] is None else _ins_of(inventor, "former", _pk(row))
 
 
+def _insured(inventor: Inventor, row: Row) -> str:
+    """Who opens the rights of a patient: nobody, and the same on all that names them."""
+    drawn = inventor.draw("insured", row["patient_id"])
+    body = f"{1 + drawn % 2}{drawn // 2 % 100:02d}{drawn // 200 % 12 + 1:02d}99990{drawn // 2400 % 999 + 1:03d}"
+    return body + nir_key(body)
+
+
+def _said(inventor: Inventor, row: Row, side: str) -> str:
+    """What a difference says of a number is nobody's; a fund or a code is kept as a word."""
+    return _insured(inventor, row) if row["field"] == "insured" else f"{side} {row['field']}"
+
+
 def _proposal(inventor: Inventor, row: Row) -> str:
     """An identity that nobody has, to be compared with another that nobody has."""
     traits = {
@@ -135,6 +147,12 @@ INVENTED: Final[dict[str, Callable[[Inventor, Row], str]]] = {
     "card_content": _sealed("admissions_card.content", lambda _inventor, row: f"carte {row['id']} de la copie"),
     "card_member": _sealed("admissions_card.member_number", _member),
     "coverage_member": _sealed("admissions_coverage.member_number", _member),
+    "coverage_insured": _sealed("admissions_coverage.insured", _insured),
+    "answer_insured": _sealed("admissions_amoanswer.insured", _insured),
+    # Its codes are in the periods beside it; the rest of it names people.
+    "amo_content": _sealed("admissions_amoanswer.content", lambda _inventor, _row: "{}"),
+    "amo_ours": _sealed("admissions_amodifference.ours", lambda inventor, row: _said(inventor, row, "au dossier")),
+    "amo_theirs": _sealed("admissions_amodifference.theirs", lambda inventor, row: _said(inventor, row, "reçu")),
     "digest": lambda inventor, row: inventor.digest("digest", *(row.get(name) for name in ("id", "name"))),
     "username": lambda _inventor, row: f"agent{row['id']}",
     "client": lambda _inventor, row: f"logiciel {row['id']}",
