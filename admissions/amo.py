@@ -9,7 +9,7 @@ from typing import Final
 from admissions.enums import CoverageKind, Nature
 from admissions.models import Coverage, Stay
 from admissions.querysets import care_date, coverages_on
-from admissions.reference import amo_effects
+from admissions.reference import amo_effects, named, situation_named
 from admissions.rules.amo import favour
 
 #: A prescription older than this is another care's.
@@ -35,15 +35,19 @@ class AmoRights:
 
     @property
     def words(self) -> list[tuple[str, str]]:
-        """What is particular, by the table of effects: what it is, and what it makes. French."""
-        found: dict[str, str] = {}
-        for row in amo_effects():
-            same = (row.nature, row.exemption or "0") == (self.nature, self.exemption or "0") and not row.situation
-            if row.in_force(self.day) and (row.situation in self.situations if row.situation else same):
-                found.setdefault(row.label, row.consequence)
-        if self.exemption and not found:
-            found[f"exonération {self.exemption}"] = ""
-        return list(found.items())
+        """What is particular: what it is, and what it makes, by the table of effects. French."""
+        held = [row for row in amo_effects() if row.in_force(self.day)]
+        found: list[tuple[str, str]] = []
+        if what := named(self.nature, self.exemption):
+            alike = (self.nature, self.exemption or "0")
+            made = (
+                row.consequence for row in held if (row.nature, row.exemption or "0") == alike and not row.situation
+            )
+            found.append((what, next(made, "")))
+        for code in self.situations:
+            made = (row.consequence for row in held if row.situation == code)
+            found.append((situation_named(code), next(made, "")))
+        return found
 
 
 def rights_of(stay: Stay) -> AmoRights | None:

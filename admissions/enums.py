@@ -213,6 +213,20 @@ class AmoPiece(models.TextChoices):
     CARE_CDRI = "5", "prise en charge après CDRi"
 
 
+class Exemption(models.TextChoices):
+    """Justification d’exonération du ticket modérateur (B2 2/79)."""
+
+    COSTLY = "1", "acte coûteux"
+    LONG = "2", "séjour de plus de 30 jours"
+    PARTICULAR = "3", "soins particuliers exonérés"
+    ALD = "4", "affection de longue durée"
+    PERSON = "5", "assuré ou bénéficiaire exonéré"
+    REGIME = "6", "régime spécial"
+    PREVENTION = "7", "prévention"
+    ASPA = "9", "ASPA"
+    NATURE = "C", "acte exonéré"
+
+
 class Nature(models.TextChoices):
     """Nature d’assurance (B2 2/77-78)."""
 

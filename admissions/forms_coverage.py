@@ -29,7 +29,7 @@ class DeclareForm(ServiceForm):
     convention = forms.CharField(label="Convention", max_length=2, required=False)
     member_number = forms.CharField(label="N° d’adhérent", max_length=30, required=False)
     piece = forms.ChoiceField(label="Pièce vue", choices=_PIECES, required=False)
-    particular = forms.ChoiceField(label="Exonération, situation", choices=[], required=False)
+    particular = forms.ChoiceField(label="Exonération", choices=[], required=False)
     insured = forms.CharField(
         label="NIR de l’assuré", max_length=25, required=False, help_text="S’il n’est pas celui du dossier."
     )

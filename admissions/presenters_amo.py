@@ -84,6 +84,8 @@ def amo_view(stay: Stay, last: AmoAnswer | None) -> AmoView:
         DifferenceRow(one.get_field_display().capitalize(), _shown(one, one.ours), _shown(one, one.theirs), _stop(one))
         for one in waiting
     )
+    if rows and shown:
+        shown = Outcome("you", "alert-triangle", "À comparer", shown.reason, shown.answered_at)
     return AmoView(
         outcome=shown,
         effects=tuple(rights.words) if rights else (),

@@ -9,11 +9,12 @@ from typing import Final
 from django.db.models import F
 from django.utils import timezone
 
-from admissions.enums import OUTSIDE_ROC, CoverageKind, Nature, RightsStatus, Trust
+from admissions.enums import OUTSIDE_ROC, CoverageKind, RightsStatus, Trust
 from admissions.models import AmoAnswer, Coverage, Rights, Stay
 from admissions.presenters import french
 from admissions.presenters_amo import Outcome, amo_outcome, trust_of
 from admissions.querysets import care_date, coverages_on
+from admissions.reference import named, situation_named
 from debtors.enums import AssociationStatus, MatchLevel
 from gap.templatetags.gap_format import short_date
 from gap.text import NBSP
@@ -163,8 +164,7 @@ def history_row(coverage: Coverage) -> HistoryRow:
         detail = " ".join(filter(None, ("AMO", debtor.amo_regime, debtor.amo_fund, debtor.amo_centre)))
     else:
         detail = f"AMC {debtor.amc_number}, rang{NBSP}{coverage.rank}"
-    parts = [coverage.get_nature_display() if coverage.nature != Nature.ILLNESS else ""]
-    parts += [f"exonération {coverage.exemption}" if coverage.exemption else "", *coverage.situations]
+    parts = [named(coverage.nature, coverage.exemption), *map(situation_named, coverage.situations)]
     return HistoryRow(
         debtor=debtor.name,
         detail=detail,

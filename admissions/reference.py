@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from admissions.enums import Exemption, Nature
 from admissions.models import AmoAcceptance, IdentityDocumentKind
-from admissions.rules.amo import Effect
+from admissions.rules.amo import ORDINARY_NATURE, Effect
 
 DATA = Path(__file__).parent / "data"
 
@@ -38,6 +39,18 @@ def amo_effects() -> tuple[Effect, ...]:
         for row in _rows("amo_effects.csv")
     ]
     return tuple(sorted(rows, key=lambda row: row.precedence))
+
+
+def named(nature: str, exemption: str) -> str:
+    """A nature and an exemption in words; empty for nothing particular."""
+    said = [Nature(nature).label if nature != ORDINARY_NATURE and nature in Nature.values else ""]
+    if exemption not in ("", "0"):
+        said.append(Exemption(exemption).label if exemption in Exemption.values else f"exonération {exemption}")
+    return ", ".join(filter(None, said))
+
+
+def situation_named(code: str) -> str:
+    return next((row.label for row in amo_effects() if row.situation == code), code)
 
 
 def load_missing(**_signal: Any) -> None:

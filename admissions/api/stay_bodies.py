@@ -10,11 +10,13 @@ from rest_framework import serializers
 
 from admissions.api.parts import stay_parts
 from admissions.enums import (
+    AmoPiece,
     CoverageKind,
     CoverageSource,
     DischargeMode,
     Domain,
     EventKind,
+    Nature,
     Requalification,
     RequestCode,
     RightsStatus,
@@ -122,12 +124,21 @@ class CoverageBody(serializers.ModelSerializer[Coverage]):
         MatchLevel.choices, read_only=True, allow_blank=True, help_text="Règle qui a reconnu la carte ; ou vide."
     )
     member_number = serializers.CharField(read_only=True, allow_null=True)
+    nature = serializers.ChoiceField(Nature.choices, read_only=True, help_text="Nature d’assurance (AMO).")
+    piece = serializers.ChoiceField(
+        AmoPiece.choices, read_only=True, allow_blank=True, help_text="Pièce justificative (AMO)."
+    )
+    confirmed = serializers.SerializerMethodField(help_text="La caisse (CDRi) a dit la même chose.")
+
+    @extend_schema_field(bool)
+    def get_confirmed(self, coverage: Coverage) -> bool:
+        return coverage.answer_id is not None
 
     class Meta:
         model = Coverage
         fields: tuple[str, ...] = (
-            "id", "kind", "rank", "debtor", "source", "match_level", "convention", "csr", "member_number", "exemption",
-            "valid_from", "valid_until", "active", "version",
+            "id", "kind", "rank", "debtor", "source", "match_level", "convention", "csr", "member_number", "nature",
+            "exemption", "situations", "piece", "confirmed", "valid_from", "valid_until", "active", "version",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -87,7 +87,17 @@ def received(stay: Stay, said: AmoSaid) -> AmoAnswer:
     return answer
 
 
-def compare(stay: Stay, answer: AmoAnswer) -> list[AmoDifference]:
+def beside(stay: Stay) -> None:
+    """Somebody has just said the AMO's rights: an answer that still holds confirms them, or says what differs.
+
+    No rule undoes what a person has typed. Needs the stay's lock.
+    """
+    answer = AmoAnswer.objects.filter(patient=stay.patient_id).first()
+    if answer is not None and answer.expires_at is not None and timezone.now() < answer.expires_at:
+        compare(stay, answer, by_rule=False)
+
+
+def compare(stay: Stay, answer: AmoAnswer, *, by_rule: bool = True) -> list[AmoDifference]:
     """What the AMO says otherwise; what a rule takes is in force at once, the rest waits. Needs the stay's lock."""
     side = Side.of(stay, answer)
     now = timezone.now()
@@ -100,7 +110,7 @@ def compare(stay: Stay, answer: AmoAnswer) -> list[AmoDifference]:
         if (name, theirs) in refused:
             continue
         cause = side.stopped_by(name)
-        automatic = not cause and _automatic(name, side.source)
+        automatic = by_rule and not cause and _automatic(name, side.source)
         found.append(
             AmoDifference(
                 patient_id=stay.patient_id,

@@ -13,7 +13,7 @@ from admissions.errors import Refused
 from admissions.events import SYSTEM, Actor, check_allowed
 from admissions.models import AmoAnswer, Coverage, Stay
 from admissions.querysets import care_date, coverages_on
-from admissions.reference import amo_effects
+from admissions.reference import amo_effects, named, situation_named
 from admissions.rules.amo import Applied, Facts, Period, applied, differences, rights_open, slices
 from admissions.services import in_force
 from debtors.enums import DebtorKind
@@ -116,7 +116,7 @@ class Side:
             case "exemption":
                 return _named(had), _named(got)
             case "situations":
-                return " ".join(sorted(had.situations)), " ".join(sorted(got.situations))
+                return _situations(had), _situations(got)
             case _:
                 return _days(had), _days(got)
 
@@ -245,7 +245,12 @@ def _plain(exemption: str) -> str:
 
 
 def _named(facts: Facts) -> str:
-    return " ".join(filter(None, (facts.nature if facts.nature != "10" else "", facts.exemption))) or "aucune"
+    said = named(facts.nature, facts.exemption)
+    return f"{said} ({facts.exemption})" if facts.exemption and said else said or "aucune"
+
+
+def _situations(facts: Facts) -> str:
+    return ", ".join(situation_named(code) for code in sorted(facts.situations)) or "aucune"
 
 
 def _days(facts: Facts) -> str:

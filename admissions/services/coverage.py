@@ -16,7 +16,7 @@ from admissions.errors import Refused
 from admissions.events import Actor
 from admissions.models import Card, Coverage, Patient, Rights, Stay
 from admissions.querysets import care_date
-from admissions.services import readings
+from admissions.services import amo, readings
 from admissions.services.in_force import announce, replace_coverage
 from debtors import services as debtor_services
 from debtors.datamatrix import ReadCard, context, parse
@@ -173,6 +173,9 @@ def declare_coverage(
         **(particular or {}),
     }
     coverage, _ = replace_coverage(stay, CoverageKind(debtor.kind), rank, values, actor)
+    if debtor.kind == DebtorKind.AMO:
+        amo.beside(stay)
+        coverage.refresh_from_db()
     return coverage
 
 

@@ -131,9 +131,22 @@ class Hospital:
         self.journal.check("Il n’y a plus rien à faire", None, stay["next_action"])
 
     def check_calls(self, iep: str, *operations: str) -> None:
-        """What payers were asked, in order; who the patient is was asked of nobody who pays."""
+        """What payers were asked, in order; who the patient is, and what the AMO owes them, was asked of others."""
         rows = self.rest.every("/calls", stay=iep)
-        self.journal.check("Appels", list(operations), [row["operation"] for row in rows if row["operation"] != "INSI"])
+        asked = [row["operation"] for row in rows if row["operation"] not in ("INSI", "CDRI")]
+        self.journal.check("Appels", list(operations), asked)
+
+    def wait_fund(self, iep: str) -> None:
+        """CDRi has been asked once, and says the caisse of the dossier."""
+
+        def confirmed(stay: dict[str, Any]) -> bool:
+            return any(cover["kind"] == "AMO" and cover["confirmed"] for cover in stay["coverages"])
+
+        stay = self.rest.wait(f"/stays/{iep}", confirmed, "Caisse confirmée par CDRi")
+        amo = next(cover for cover in stay["coverages"] if cover["kind"] == "AMO")
+        self.journal.check("Caisse, pièce", (FUND, "2"), (amo["debtor"]["code"], amo["piece"]))
+        asked = self.rest.every("/calls", stay=iep, operation="CDRI")
+        self.journal.check("Questions à CDRi", ["OK"], [row["return_code"] for row in asked])
 
     def wait_identity(self, iep: str) -> None:
         """INSi has found who it is, in one try, and the matricule does not travel before a document is compared."""
@@ -173,6 +186,8 @@ def a_stay(hospital: Hospital) -> None:
         iep = hospital.preadmit(who, "full", MEDICINE, start, end)
     with step("a2  INSi, de lui-même : identité récupérée"):
         hospital.wait_identity(iep)
+    with step("a2a CDRi, de lui-même : caisse confirmée, une seule question"):
+        hospital.wait_fund(iep)
     with step("a2b carte scannée, organisme choisi une fois"):
         hospital.read_card(who, iep, start)
     with step("a3  annuaire puis IDB, d’eux-mêmes : droits ouverts"):

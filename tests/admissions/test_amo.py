@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from admissions.amo import rights_of
 from admissions.enums import AmoOutcome, CoverageKind, CoverageSource, DifferenceState, EventKind
 from admissions.errors import Refused
 from admissions.events import SYSTEM, Actor
@@ -172,7 +173,7 @@ def test_rights_that_end_on_the_day_of_care_are_open(stay, fund) -> None:
 def test_what_comes_from_a_paper_is_compared_by_a_person(stay, fund) -> None:
     declared(stay, fund, source=CoverageSource.PAPER, particular={"exemption": "4", "piece": "1"})
     receive(stay)
-    assert waiting(stay) == {"exemption": ("4", "aucune")}
+    assert waiting(stay) == {"exemption": ("affection de longue durée (4)", "aucune")}
     assert in_force(stay)[0].exemption == "4"
 
 
@@ -184,8 +185,18 @@ def test_what_was_kept_is_not_asked_again_until_the_amo_says_something_else(stay
     receive(stay)
     assert waiting(stay) == {}
     receive(stay, periods=(Period("ETM", "14"),))
-    assert waiting(stay) == {"exemption": ("4", "5")}
+    assert waiting(stay) == {"exemption": ("affection de longue durée (4)", "assuré ou bénéficiaire exonéré (5)")}
     assert in_force(stay)[0].exemption == "4"
+
+
+def test_what_is_typed_after_an_answer_is_confirmed_by_it_or_compared(stay, fund) -> None:
+    answer = receive(stay)
+    typed = declared(stay, fund)
+    assert (typed.source, typed.answer, waiting(stay)) == (CoverageSource.DECLARED, answer, {})
+    other = FundFactory(code="AMO022900000", name="MSA d’Armorique", amo_regime="02", amo_fund="290")
+    typed = declared(stay, other)
+    assert (typed.debtor, typed.answer) == (other, None)
+    assert waiting(stay) == {"fund": ("MSA d’Armorique", fund.name)}
 
 
 def test_a_decision_is_taken_once(stay, fund) -> None:
@@ -257,3 +268,19 @@ def test_the_database_refuses_an_answer_without_its_validity_and_an_exempted_amc
         Coverage.objects.filter(pk=held.pk).update(kind=CoverageKind.AMC, exemption="4")
     with pytest.raises(IntegrityError, match="cdri_coverage_has_its_answer"), transaction.atomic():
         Coverage.objects.filter(pk=held.pk).update(answer=None)
+
+
+def test_the_more_favourable_of_prescription_and_care_is_what_applies_to_the_stay(stay, fund) -> None:
+    day = timezone.localdate(stay.start_at)
+    stay.prescription_date = day - dt.timedelta(days=20)
+    stay.save()
+    receive(
+        stay, periods=(Period("ETM", "8", day - dt.timedelta(days=40), day - dt.timedelta(days=1)), Period("SP", "1"))
+    )
+    applying = rights_of(stay)
+    assert (applying.day, applying.exemption, applying.ordinary) == (stay.prescription_date, "4", False)
+    assert [what for what, _ in applying.words] == [
+        "affection de longue durée", "complémentaire santé solidaire gérée par la caisse",
+    ]  # fmt: skip
+    stay.prescription_date = day - dt.timedelta(days=400)
+    assert (rights_of(stay).day, rights_of(stay).ordinary) == (day, True)

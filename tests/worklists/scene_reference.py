@@ -13,7 +13,7 @@ from admissions.models import Stay
 from debtors.enums import AssociationStatus, ChangeSource, ChangeState, ImportKind, ImportState
 from debtors.models import DatamatrixAssociation, Debtor, DebtorChange, DebtorPair, FileImport
 from tests.factories import AssociationFactory, DebtorFactory
-from tests.worklists import scene, scene_identity
+from tests.worklists import scene, scene_amo, scene_identity
 
 
 def a_contested_rejection() -> DatamatrixAssociation:
@@ -77,3 +77,4 @@ def everything() -> None:
     for make in MAKERS.values():
         make()
     scene_identity.an_unknown()
+    scene_amo.an_unfound()

@@ -20,7 +20,7 @@ from billing.restored import RESTORED
 from teleservices.enums import CallStatus, Disposition, Family
 from teleservices.models import TeleserviceCall
 from tests.factories import AssociationFactory, EstablishmentFactory, PatientFactory
-from tests.worklists import scene, scene_identity, scene_pec, scene_reference
+from tests.worklists import scene, scene_amo, scene_identity, scene_pec, scene_reference
 from worklists.models import Assignment
 from worklists.registry import all_worklists
 
@@ -105,6 +105,7 @@ def _more(slug: str) -> None:
     makers = {
         "cartes-a-scanner": lambda: scene.a_stay(StayStatus.PREADMITTED, days_ago=0),
         "identites-a-completer": scene_identity.an_unknown,
+        "droits-amo": scene_amo.an_unfound,
         "sorties-sans-droits-amo": lambda: scene.a_stay(StayStatus.DISCHARGED),
         "sejours-a-decider": lambda: scene.an_amo(scene.a_stay(StayStatus.DISCHARGED), exemption="1"),
         "actes-manquants": lambda: scene.a_stay(StayStatus.DISCHARGED, kind=StayKind.EXTERNAL, days_ago=0.5),
