@@ -47,6 +47,7 @@ class Demonstration:
             "AMC_DIRECTORY_URL": simulator.directory_url,
             "INSI_URL": simulator.insi_url,
             "INSI_PRODUCTION": "0",
+            "CDRI_URL": simulator.cdri_url,
             "TELESERVICES_INTERNAL_NETWORKS": LOOPBACK,
             # Every export of every list, one after another: nobody works so.
             "EXPORT_RATE_PER_MINUTE": "100000",

@@ -135,7 +135,14 @@ class Acts:
         if first and person.fund:
             since = timezone.localdate(script.preadmitted_at).replace(month=1, day=1)
             fund = self._hospital.debtors[person.fund.code]
-            coverage.declare_coverage(stay, fund, actor, valid_from=since - timedelta(days=365))
+            coverage.declare_coverage(
+                stay,
+                fund,
+                actor,
+                valid_from=since - timedelta(days=365),
+                source=person.source,
+                particular={"piece": person.piece},
+            )
         if cover.way == "none" or cover.payer is None:
             return
         if cover.way == "declared":

@@ -19,6 +19,7 @@ from django.utils import timezone
 from admissions.enums import EventKind
 from admissions.models import (
     AdmissionEvent,
+    AmoAnswer,
     Card,
     Coverage,
     EventDelivery,
@@ -149,6 +150,20 @@ class Ageing:
         replaced = TeleserviceCall.objects.filter(pk__in=self.calls, superseded_at__isnull=False)
         ids = replaced.values_list("pk", flat=True)
         move(TeleserviceCall, "superseded_at", {pk: superseded.get(pk, self.calls[pk]) for pk in ids})
+        self._age_answers_of_the_amo()
+
+    def _age_answers_of_the_amo(self) -> None:
+        """When their calls ended; each holds as long as it did."""
+        asked = TeleserviceCall.objects.filter(operation=Operation.CDRI, pk__in=self.calls)
+        messages = {message: self.calls[pk] for pk, message in asked.values_list("pk", "message_id")}
+        answers = list(AmoAnswer.objects.filter(message_id__in=messages).defer("content", "insured"))
+        move(AmoAnswer, "answered_at", {one.pk: messages[one.message_id] for one in answers})
+        held = {one.pk: one.expires_at - one.answered_at for one in answers if one.expires_at}
+        move(
+            AmoAnswer,
+            "expires_at",
+            {one.pk: messages[one.message_id] + held[one.pk] for one in answers if one.pk in held},
+        )
 
     def _tries(self, first: datetime, tries: list[TeleserviceAttempt], still_open: bool) -> dict[int, datetime]:
         """When each attempt left: each later than the one before; of a call still open, the last one just now."""

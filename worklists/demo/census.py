@@ -9,8 +9,17 @@ from django.db.models import Count, Model, TextChoices
 
 from accounts.enums import Role
 from accounts.models import Establishment, RoleAssignment
-from admissions.enums import CoverageKind, CoverageSource, Domain, IdentityStatus, RightsStatus, StayKind, StayStatus
-from admissions.models import Coverage, Patient, Rights, Stay
+from admissions.enums import (
+    AmoOutcome,
+    CoverageKind,
+    CoverageSource,
+    Domain,
+    IdentityStatus,
+    RightsStatus,
+    StayKind,
+    StayStatus,
+)
+from admissions.models import AmoAnswer, Coverage, Patient, Rights, Stay
 from admissions.services import glass
 from billing.enums import AgreementState, EngagementStatus, FileStatus, InvoiceStatus, Payer, PaymentMeans, RecordStatus
 from billing.models import Agreement, Engagement, ExchangeFile, ExchangeRecord, Invoice, Payment
@@ -26,8 +35,8 @@ from worklists.registry import all_worklists
 
 #: What the whole demonstration promises.
 PATIENTS, STAYS, CARDED_PERCENT, ALONE_PERCENT = 300, 500, 50, 95
-# Each state that the chain can have, but those that last a moment (a call under way, a lot about to be deposited), a
-# coverage that another program sends, and the service that the demonstration is not connected to.
+# Each state that the chain can have, but those that last a moment (a call under way, a lot about to be deposited, a
+# service that is closed), and a coverage that another program sends.
 _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Operation], set[str]], ...]] = (
     ("séjour", Stay, "status", StayStatus, set()),
     ("type de séjour", Stay, "kind", StayKind, set()),
@@ -35,9 +44,10 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
     ("identité", Patient, "identity_status", IdentityStatus, set()),
     ("couverture", Coverage, "kind", CoverageKind, set()),
     ("origine de couverture", Coverage, "source", CoverageSource, {CoverageSource.API}),
+    ("réponse de CDRi", AmoAnswer, "outcome", AmoOutcome, {AmoOutcome.CLOSED}),
     ("droits", Rights, "status", RightsStatus, set()),
     ("appel", TeleserviceCall, "status", CallStatus, {CallStatus.CALLING}),
-    ("opération", TeleserviceCall, "operation", Operation, {Operation.CDRI}),
+    ("opération", TeleserviceCall, "operation", Operation, set()),
     ("famille de refus", TeleserviceCall, "family", Family, set()),
     ("engagement", Engagement, "status", EngagementStatus, set()),
     ("prise en charge", Agreement, "state", AgreementState, set()),

@@ -21,6 +21,12 @@ _AGES = {"paediatric": (0, 15), "maternity": (19, 42), "geriatric": (74, 98), "a
 _USED_NAME_PERCENT = 48
 
 
+def moved(nir: str, place: str) -> str:
+    """The same number, of another place (five figures)."""
+    number = nir[:5] + place + nir[10:13]
+    return number + nir_key(number)
+
+
 class People:
     """Makes people, the same for the same seed. `today` bounds their ages."""
 

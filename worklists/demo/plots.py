@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from random import Random
+from typing import Final
 
 from django.utils import timezone
 
-from admissions.enums import Domain, StayKind
+from admissions.enums import AmoPiece, CoverageSource, Domain, StayKind
 from admissions.services.patients import Traits
 from worklists.demo.cards import NOBODY, Cards, Cover
 from worklists.demo.catalogue import DATA, FundRow, UnitRow, funds, rows, units
-from worklists.demo.people import People
+from worklists.demo.people import People, moved
 
 FULL_SIZE = 500
 # Hours of arrival, and how many come at each: the desk's busy morning.
@@ -45,6 +46,12 @@ class Plot:
     traits: frozenset[str]
 
 
+#: Trait of a plot → the place of a NIR of whose holder the AMO has something particular to say (nobody's).
+_KNOWN_TO_CDRI: Final = {
+    "cdri_ald": "99801", "cdri_c2s": "99803", "no_amo": "99818", "cdri_several": "99819", "cdri_partial": "99822",
+}  # fmt: skip
+
+
 @dataclass(slots=True, eq=False)
 class Person:
     """Someone and their rights. `patient_id` once they are known here."""
@@ -52,6 +59,9 @@ class Person:
     traits: Traits
     fund: FundRow | None
     cover: Cover
+    #: Whence the caisse is known, and on which piece.
+    source: CoverageSource = CoverageSource.DECLARED
+    piece: str = ""
     patient_id: int = 0
     stays: list[Script] = field(default_factory=list)
 
@@ -218,6 +228,10 @@ class Casting:
             traits = self._people.someone_for(unit)
         cover = self._cards.cover(plot.coverage, plot.amc, plot.member, unit.domain)
         fund = self._fund(plot)
+        if traits.nir and (place := next((_KNOWN_TO_CDRI[name] for name in plot.traits if name in _KNOWN_TO_CDRI), "")):
+            traits = replace(traits, nir=moved(traits.nir, place))
+        if "cdri_several" in plot.traits:
+            return Person(traits, fund, cover, CoverageSource.PAPER, AmoPiece.RIGHTS)
         return Person(traits, fund, cover)
 
     def _fund(self, plot: Plot) -> FundRow | None:
@@ -238,7 +252,9 @@ class Casting:
             born_at = mother.arrival + (self._now - mother.arrival) * self._rng.uniform(0.2, 0.6)
             born_at = born_at.replace(second=0, microsecond=0)
             for traits in self._people.newborns_of(mother.person.traits, count, timezone.localdate(born_at)):
-                baby = self._script(plot, StayKind.FULL, ward, Person(traits, mother.person.fund, NOBODY))
+                baby = self._script(
+                    plot, StayKind.FULL, ward, Person(traits, mother.person.fund, NOBODY, CoverageSource.BIRTH)
+                )
                 baby.arrival = baby.preadmitted_at = baby.carded_at = born_at
                 baby.planned_exit = mother.planned_exit
                 baby.single_room_from = baby.moves_at = None
