@@ -15,6 +15,7 @@ from teleservices import anomalies, perimeter, planning, rights
 from teleservices.enums import AttemptOutcome, CallStatus, Disposition, Family
 from teleservices.handlers import call_ended, call_refused, call_stopped, handler_of
 from teleservices.messages import Answer, AnswerHeader, Operation
+from teleservices.messages_cdri import Outcome
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.retries import next_try
 
@@ -81,6 +82,9 @@ def _dispose(call: TeleserviceCall, known: ReturnCode | None, header: AnswerHead
     """What a negative answer asks for, by the catalogue."""
     call.family = known.family if known else Family.UNKNOWN_CODE
     call.disposition = known.disposition if known else Disposition.STORE
+    if call.operation == Operation.CDRI and header.code == Outcome.CLOSED:
+        # The catalogue is that of the payers: a list of theirs says nothing of this service.
+        call.family, call.disposition = Family.UNAVAILABLE, Disposition.RETRY
     if call.disposition == Disposition.ASK_MEMBER_NUMBER and call.cover.member_number:
         # The number was given, and the AMC does not know it: asking for it again would bring nothing.
         call.disposition = Disposition.INFORM_PATIENT

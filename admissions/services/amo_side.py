@@ -136,7 +136,7 @@ class Side:
             return
         rows = self._rows(set())
         if len(rows) > 1 or rows[0]["valid_from"] > self.day:
-            in_force.put_in_force(self.stay, CoverageKind.AMO, self.ours.rank, rows, SYSTEM)
+            in_force.put_in_force(self.stay, CoverageKind.AMO, self.ours.rank, rows, SYSTEM, changes_only=True)
             return
         ours = Coverage.objects.select_for_update(of=("self",)).get(pk=self.ours.pk)
         ours.answer, ours.piece, ours.quality = self.answer, self.answer.piece, self.answer.quality
@@ -154,7 +154,7 @@ class Side:
             in_force.end_coverage(self.ours.pk, self._last_day(), actor)
             return
         rank = self.ours.rank if self.ours else 1
-        in_force.put_in_force(self.stay, CoverageKind.AMO, rank, self._rows(taken), actor)
+        in_force.put_in_force(self.stay, CoverageKind.AMO, rank, self._rows(taken), actor, changes_only=True)
 
     def _last_day(self) -> date:
         """The last day of the AMO's rights, before the day of care; the day before care when they only begin later."""

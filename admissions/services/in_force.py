@@ -35,10 +35,13 @@ def replace_coverage(
 
 
 def put_in_force(
-    stay: Stay, kind: CoverageKind, rank: int, rows: list[dict[str, Any]], actor: Actor
+    stay: Stay, kind: CoverageKind, rank: int, rows: list[dict[str, Any]], actor: Actor, *, changes_only: bool = False
 ) -> tuple[list[Coverage], bool]:
-    """Put coverages that follow one another in force in place of those they overlap; each stay that is covered otherwise is
-    told. Returns them, and whether all were already so."""
+    """Put coverages that follow one another in force in place of those they overlap; the stays that they cover are told.
+
+    `changes_only`: those alone whose payers would now be asked something else. Returns the coverages, and whether all
+    were already so.
+    """
     present = list(
         Coverage.objects.select_for_update().filter(patient=stay.patient_id, kind=kind, rank=rank, active=True)
     )
@@ -57,8 +60,7 @@ def put_in_force(
             _note_proof(before, asked)
     if len(same) == len(wanted):
         return same, True
-    # What the AMO's rights were of a day says whether a stay is told; a payer of the AMC is told of its new card.
-    were = [copy(coverage) for coverage in overlapping] if kind == CoverageKind.AMO else []
+    were = [copy(coverage) for coverage in overlapping] if changes_only else []
     for coverage in overlapping:
         if coverage in same:
             continue
