@@ -275,6 +275,8 @@ class EventKind(models.TextChoices):
     STAY_REQUALIFIED = "stay_requalified", "requalification"
     IDENTITY_ASKED = "identity_asked", "identité redemandée"
     BIRTH_REGISTERED = "birth_registered", "naissance"
+    RIGHTS_VERIFIED = "rights_verified", "droits AMO vérifiés par lot"
+    IDENTITY_VERIFIED = "identity_verified", "INS vérifiée par lot"
 
 
 class Requalification(models.TextChoices):

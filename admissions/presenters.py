@@ -166,6 +166,8 @@ _EVENTS: Final[dict[str, tuple[str, str]]] = {
     EventKind.STAY_CLOSED: ("checks", "Séjour soldé"),
     EventKind.RIGHTS_ASKED_AGAIN: ("refresh", "Droits redemandés"),
     EventKind.PATIENT_CORRECTED: ("id", "Identité corrigée"),
+    EventKind.RIGHTS_VERIFIED: ("shield", "Droits AMO vérifiés par lot"),
+    EventKind.IDENTITY_VERIFIED: ("id", "INS vérifiée par lot"),
     EventKind.IDENTITY_ASKED: ("id", "Identité redemandée"),
     EventKind.BIRTH_REGISTERED: ("plus", "Naissance"),
     EventKind.PATIENT_INFORMED: ("message-circle", "Patient prévenu"),

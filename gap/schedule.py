@@ -33,6 +33,12 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
             "schedule": crontab(hour="1-5", minute="7,27,47"),
             "options": _NIGHT,
         },
+        "national batches": {"task": "teleservices.tasks.sweep_batches", "schedule": 10, "options": _NIGHT},
+        "national batches of the night": {
+            "task": "teleservices.tasks.start_batches_of_the_night",
+            "schedule": crontab(hour=1, minute=42),
+            "options": _NIGHT,
+        },
         "back to ROC": {"task": "teleservices.tasks.bring_back_to_roc", "schedule": 600, "options": _NIGHT},
         "imports": {"task": "debtors.tasks.sweep_imports", "schedule": 60, "options": _NIGHT},
         "amounts of cards": {"task": "worklists.tasks.count_amounts_of_cards", "schedule": 600, "options": _NIGHT},

@@ -1,7 +1,8 @@
 """The national identity service, on the other side of the wire: SOAP 1.2, its own certificate, invented matricules.
 
 Anybody whose traits are well formed is found, under a matricule of tests that follows from their traits, of the place
-99 990, which is nobody's. `data/insi.csv` says who is not found so, by birth name or by day of birth.
+99 990, which is nobody's. `data/insi.csv` says who is not found so, by birth name or by day of birth. A matricule that is
+verified is still theirs, but for those whom nobody knows any more.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _ENVELOPE: Final = "http://www.w3.org/2003/05/soap-envelope"
 _RESULT: Final = "http://www.cnamts.fr/INSiResultat"
 _SANS: Final = "{http://www.cnamts.fr/INSiRecSans}"
 _VITALE: Final = "{http://www.cnamts.fr/INSiRecVit}"
+_CHECK: Final = "urn:minigap:insi:verification:1"
 _MESSAGE_ID: Final = "{http://www.w3.org/2005/08/addressing}MessageID"
 _LABELS: Final = {"00": "OK", "01": "Aucune identite trouvee", "02": "Plusieurs identites trouvees"}
 _TEST, _WAITING, _PRODUCTION = "1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.9", "1.2.250.1.213.1.4.8"
@@ -72,6 +74,9 @@ class Identities:
             )
         if behaviour == "closed":
             return Found(500, fault("soap:Receiver", "siram_99", "desir_999", "Service fermé"), "closed", message_id)
+        if "checked" in asked:
+            same = behaviour not in ("refuted", "none")
+            return Found(200, _checked(same), "00" if same else "01", message_id)
         code = _code(behaviour, asked)
         return Found(200, _result(code, behaviour, asked), code, message_id)
 
@@ -101,10 +106,17 @@ def _read(body: bytes) -> tuple[str, dict[str, str]]:
     if content is None or len(content) != 1:
         raise Wrong("Enveloppe SOAP 1.2 attendue")
     payload = content[0]
-    by_card = payload.tag == f"{_VITALE}RECVITALE"
-    if not _schema("recvitale.xsd" if by_card else "recsans.xsd").validate(payload):
+    by_card, check = payload.tag == f"{_VITALE}RECVITALE", payload.tag == f"{{{_CHECK}}}VERIFINS"
+    if not _schema("verif.xsd" if check else "recvitale.xsd" if by_card else "recsans.xsd").validate(payload):
         raise Wrong("Message non conforme au schéma")
     message_id = (root.findtext(f"{{{_ENVELOPE}}}Header/{_MESSAGE_ID}") or "").removeprefix("urn:uuid:")
+    if check:
+        said = {child.tag.rpartition("}")[2]: child.text or "" for child in payload}
+        return message_id, {
+            "birth_name": said["NomNaissance"],
+            "birth_date": said["DateNaissance"],
+            "checked": said["NumIdentifiant"],
+        }
     if by_card:
         number = payload.findtext(f"{_VITALE}MatriculeOD/{_VITALE}NumIdentifiant") or ""
         named = payload.findtext(f"{_VITALE}NomNaissance") or "DUPORT"
@@ -120,6 +132,15 @@ def _read(body: bytes) -> tuple[str, dict[str, str]]:
     names = ("NomNaissance", "Prenom", "Sexe", "DateNaissance", "LieuNaissance")
     ours = ("birth_name", "first_name", "sex", "birth_date", "birth_place")
     return message_id, {our: payload.findtext(f"{_SANS}{name}") or "" for our, name in zip(ours, names, strict=True)}
+
+
+def _checked(same: bool) -> bytes:
+    envelope, body = _envelope()
+    result = etree.SubElement(body, f"{{{_CHECK}}}VERIFRESULTAT")
+    said = {"CodeCR": "00" if same else "01", "LibelleCR": "OK", "Identique": "true" if same else "false"}
+    for name, text in said.items():
+        etree.SubElement(result, f"{{{_CHECK}}}{name}").text = text
+    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
 
 
 def _code(behaviour: str, asked: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ class TeleservicesConfig(AppConfig):
         "trustedauthority",
         "retentionrule",
         "webhook",
+        "nationalbatch",
     )
 
     def ready(self) -> None:

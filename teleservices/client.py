@@ -37,7 +37,7 @@ class Client(Protocol):
 
 def of(operation: Operation) -> Client:
     """The client that speaks to whoever answers this operation."""
-    if operation == Operation.INSI:
+    if operation in (Operation.INSI, Operation.INSV):
         return insi()
     return cdri() if operation == Operation.CDRI else current()
 

@@ -86,6 +86,31 @@ class LimitName(models.TextChoices):
     ALIGNMENT = "alignment_show_after_s", "régimes différents, montrés après (s)"
     IDENTITY_AGAIN = "identity_again_s", "identité introuvable, redemandée après (s)"
     RIGHTS_AGAIN = "rights_again_s", "assuré introuvable, droits AMO redemandés après (s)"
+    INS_AGAIN = "ins_again_s", "INS vérifiée de nouveau après (s)"
+    BATCH_DAY_LINES = "batch_day_lines", "lignes d’un lot de jour, au plus"
+    BATCH_NIGHT_LINES = "batch_night_lines", "lignes d’un lot de nuit, au plus"
+    BATCH_DAY_AHEAD = "batch_day_ahead_d", "lot de jour : venues des prochains (jours)"
+    BATCH_NIGHT_AHEAD = "batch_night_ahead_d", "lot de nuit : venues des prochains (jours)"
+
+
+class BatchKind(models.TextChoices):
+    RIGHTS = "rights", "droits AMO (CDRi)"
+    INS = "ins", "INS (INSi)"
+
+
+class BatchState(models.TextChoices):
+    RUNNING = "running", "en cours"
+    PAUSED = "paused", "en pause"
+    STOPPED = "stopped", "arrêté"
+    DONE = "done", "terminé"
+
+
+class LineState(models.TextChoices):
+    WAITING = "waiting", "à demander"
+    ASKED = "asked", "demandée"
+    ANSWERED = "answered", "répondue"
+    SPARED = "spared", "sans besoin"
+    FAILED = "failed", "en échec"
 
 
 class PerimeterMode(models.TextChoices):

@@ -30,6 +30,8 @@ _SPREAD = timedelta(seconds=2)
 
 def channel_of(operation: str, amc_number: str) -> str:
     """`amc_number`: of the payer; nothing for what is asked of no payer."""
+    if operation == Operation.INSV:
+        return Operation.INSI.lower()  # one service, one limit
     if operation in NATIONAL:
         return operation.lower()
     return DIRECTORY if operation == Operation.DIRECTORY else amc_number

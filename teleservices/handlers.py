@@ -112,15 +112,19 @@ def outside(stay: Stay, event: AdmissionEvent) -> None:
 
 
 def register_own() -> None:
-    from teleservices import amo, connection_test, national, planning
+    from teleservices import amo, batches, connection_test, national, planning
     from teleservices.insi import IdentityHandler
+    from teleservices.insi_check import CheckHandler
     from teleservices.rights import DirectoryHandler, RightsHandler
 
     register(Operation.DIRECTORY, DirectoryHandler())
     register(Operation.IDB, RightsHandler())
     register(Operation.INSI, IdentityHandler())
+    register(Operation.INSV, CheckHandler())
     register(Operation.CDRI, amo.AmoHandler())
     register_refused(amo.note_closed)
     planning.register_national(national.plan)
     register_afterwards(connection_test.call_ended)
+    register_afterwards(batches.call_ended)
+    register_stopped(batches.call_ended)
     register_stopped(connection_test.call_ended)

@@ -19,7 +19,8 @@ from uuid import UUID
 class Operation(StrEnum):
     """The outbound services of a complementary payer (AMC), the national directory of AMC, and two national services.
 
-    INSI (who somebody is) and CDRI (what the AMO owes them) are about a patient: they name no coverage and no debtor.
+    INSI (who somebody is), INSV (is it still they) and CDRI (what the AMO owes them) are about a patient: they name no
+    coverage and no debtor.
     """
 
     DIRECTORY = "ANNUAIRE"
@@ -28,11 +29,12 @@ class Operation(StrEnum):
     CLC = "CLC"
     DEL = "DEL"
     INSI = "INSI"
+    INSV = "INSV"
     CDRI = "CDRI"
 
 
 #: Asked of the Assurance maladie, of a patient: no payer answers for them.
-NATIONAL: Final = (Operation.INSI, Operation.CDRI)
+NATIONAL: Final = (Operation.INSI, Operation.INSV, Operation.CDRI)
 
 
 class DossierKind(StrEnum):

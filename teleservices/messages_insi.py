@@ -47,7 +47,21 @@ class VitaleRequest:
     birth_name: str = ""
 
 
-IdentityRequest = TraitsRequest | VitaleRequest
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Is this matricule still that of these traits? `ins`: number and key, 15 characters."""
+
+    header: InsiHeader
+    ins: str
+    oid: str
+    birth_name: str
+    first_names: str
+    sex: str
+    birth_date: str
+    birth_place: str = ""
+
+
+IdentityRequest = TraitsRequest | VitaleRequest | CheckRequest
 
 
 class Found(StrEnum):
@@ -66,6 +80,14 @@ class Matricule:
     oid: str
     valid_from: date | None = None
     valid_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAnswer:
+    """`same`: the service has this matricule for these traits."""
+
+    header: AnswerHeader
+    same: bool
 
 
 @dataclass(frozen=True, slots=True)

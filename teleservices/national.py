@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from admissions.enums import AmoOutcome, EventKind, InsOutcome, Protection
@@ -17,7 +18,7 @@ from admissions.querysets import care_date
 from admissions.rules.identity_status import why_not_asked
 from teleservices import planning
 from teleservices.amo import about, why_no_rights
-from teleservices.enums import OPEN, Lane, LimitName
+from teleservices.enums import OPEN, BatchKind, Lane, LimitName
 from teleservices.messages import Operation
 from teleservices.models import TeleserviceCall
 from teleservices.ruling import limit
@@ -50,7 +51,9 @@ def plan(stay: Stay, event: AdmissionEvent) -> None:
     if event.kind in RIGHTS_EVENTS:
         ask_rights(stay, event, force=event.kind == EventKind.RIGHTS_ASKED_AGAIN)
     if event.kind in IDENTITY_EVENTS:
-        ask_identity(stay, event, force=event.kind == EventKind.IDENTITY_ASKED)
+        by_hand = event.kind == EventKind.IDENTITY_ASKED
+        ask_identity(stay, event, force=by_hand)
+        verify_identity(stay, event, force=by_hand)
 
 
 def ask_identity(stay: Stay, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
@@ -90,7 +93,7 @@ def ask_rights(
     if not settings.CDRI["url"]:
         return None  # this installation is not connected to it
     patient = Patient.objects.get(pk=stay.patient_id)
-    if why_no_rights(patient) or patient.protection == Protection.SECRET:
+    if never_asked(patient):
         return None
     if not force and rights_are_known(patient, stay):
         return None
@@ -105,16 +108,50 @@ def ask_rights(
     )
 
 
+def never_asked(patient: Patient) -> str:
+    """Why the AMO is told nothing of somebody; "" when it is."""
+    return "kept_secret" if patient.protection == Protection.SECRET else why_no_rights(patient)
+
+
 def rights_are_known(patient: Patient, stay: Stay) -> bool:
     """The last answer was about this person, and still holds for this stay; or nobody was found not long ago."""
-    last = AmoAnswer.objects.filter(patient=patient).exclude(outcome=AmoOutcome.CLOSED).first()
-    if last is None or last.about != about(patient):
+    last = settled_answers().filter(patient=patient).first()
+    return last is not None and holds(last, patient, stay)
+
+
+def settled_answers() -> QuerySet[AmoAnswer]:
+    """Answers of a service that was open, without what is sealed in them."""
+    return AmoAnswer.objects.exclude(outcome=AmoOutcome.CLOSED).defer("content", "insured")
+
+
+def holds(last: AmoAnswer, patient: Patient, stay: Stay) -> bool:
+    """Whether the last answer spares another question."""
+    if last.about != about(patient):
         return False
     now = timezone.now()
     if last.outcome not in _FOUND:
         return now - last.answered_at < timedelta(seconds=limit(LimitName.RIGHTS_AGAIN))
     assert last.expires_at is not None
     return now < last.expires_at and (last.care_date == care_date(stay) or _speaks_of(last, stay))
+
+
+def verify_identity(stay: Stay, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
+    """INSi, about the matricule that is held, unless it was confirmed lately (`force`: even so)."""
+    patient = Patient.objects.get(pk=stay.patient_id)
+    if not settings.INSI["url"] or patient.ins is None or (lately_verified(patient) and not force):
+        return None
+    asked = TeleserviceCall.objects.filter(stay__patient=patient, operation=Operation.INSV, status__in=OPEN)
+    return asked.first() or planning.plan(stay, None, Operation.INSV, event)
+
+
+def lately_verified(patient: Patient) -> bool:
+    age = timedelta(seconds=limit(LimitName.INS_AGAIN))
+    return patient.ins_answered_at is not None and timezone.now() - patient.ins_answered_at < age
+
+
+def connected(kind: BatchKind) -> bool:
+    """Whether this installation is connected to the service that such a batch asks."""
+    return bool((settings.CDRI if kind == BatchKind.RIGHTS else settings.INSI)["url"])
 
 
 def _speaks_of(answer: AmoAnswer, stay: Stay) -> bool:

@@ -1,9 +1,11 @@
 from celery import shared_task
+from django.utils import timezone
 
 from admissions.events import wake
 from teleservices import (
     addresses,
     anomalies,
+    batches,
     certificates,
     connection_test,
     directory,
@@ -93,3 +95,18 @@ def refresh_directory() -> None:
 @shared_task
 def bring_back_to_roc() -> None:
     directory.bring_back()
+
+
+@shared_task
+def feed_batch(batch_id: int) -> None:
+    batches.feed(batch_id)
+
+
+@shared_task
+def sweep_batches() -> None:
+    batches.sweep()
+
+
+@shared_task
+def start_batches_of_the_night() -> None:
+    batches.start_by_night(timezone.localdate())

@@ -48,6 +48,7 @@ _TABLES: Final = {
     "admissions_stay": "séjour",
     "admissions_movement": "mouvement",
     "admissions_coverage": "couverture",
+    "teleservices_nationalbatch": "lot national",
     "admissions_amodifference": "différence avec la caisse",
     "admissions_amoacceptance": "règle d’acceptation",
     "admissions_card": "carte",

@@ -26,13 +26,23 @@ from teleservices.clients.roc1 import load_contract
 from teleservices.clients.soap import ENVELOPE_12, Schema, parse_envelope, payload_of
 from teleservices.clients.transport import Dated, HttpAnswer, Limits, MutualTlsTransport
 from teleservices.messages import AnswerHeader, Exchange, Operation
-from teleservices.messages_insi import Found, IdentityAnswer, IdentityRequest, Matricule, TraitsRequest, VitaleRequest
+from teleservices.messages_insi import (
+    CheckAnswer,
+    CheckRequest,
+    Found,
+    IdentityAnswer,
+    IdentityRequest,
+    Matricule,
+    TraitsRequest,
+    VitaleRequest,
+)
 
 CONTRACT: Final = Path(__file__).resolve().parent.parent / "contracts" / "insi"
 ACTION: Final = "urn:ServiceIdentiteCertifiee:1.0.0:"
 _BINDING: Final = "{http://www.cnamts.fr/webservice}ICIRServiceBinding"
 _RESULT: Final = "{http://www.cnamts.fr/INSiResultat}"
-_BY_TRAITS, _BY_VITALE = "rechercherInsAvecTraitsIdentite", "rechercherInsAvecCarteVitale"
+_BY_TRAITS, _BY_VITALE, _CHECK = "rechercherInsAvecTraitsIdentite", "rechercherInsAvecCarteVitale", "verifierIns"
+_CHECKED: Final = "{urn:minigap:insi:verification:1}"
 # Said in the detail of a fault: the software, its certificate or its level of access is refused, whatever is asked.
 _OUR_SETTINGS: Final = ("desir_55", "desir_56", "siram_1")
 
@@ -66,6 +76,7 @@ class InsiClient:
         self._requests = {
             TraitsRequest: Schema(CONTRACT / "recsans.xsd"),
             VitaleRequest: Schema(CONTRACT / "recvitale.xsd"),
+            CheckRequest: Schema(CONTRACT / "verif.xsd"),
         }
         self._zeep = load_contract(CONTRACT / "insi.wsdl")
         self._proxy = self._zeep.create_service(_BINDING, "https://localhost/lps")
@@ -101,11 +112,12 @@ class InsiClient:
         started = time.monotonic()
         received = b""
         status: int | None = None
-        action = ACTION + (_BY_VITALE if b"RECVITALE" in message else _BY_TRAITS)
+        searched = _BY_VITALE if b"RECVITALE" in message else _BY_TRAITS
+        action = ACTION + (_CHECK if operation == Operation.INSV else searched)
         try:
             raw = self._transport.post(url, message, _headers(action))
             status, received = raw.status, raw.body
-            answer = self._read(raw, message_id)
+            answer = self._read(raw, message_id, operation)
         except CallError as error:
             error.request_xml = message
             error.response_xml = error.response_xml or received
@@ -118,14 +130,18 @@ class InsiClient:
         """Close the kept connections."""
         self._transport.close()
 
-    def _read(self, raw: HttpAnswer, message_id: UUID) -> IdentityAnswer:
-        payload = self._payload(raw)
-        fault = self._result.fault_in(payload)
+    def _read(self, raw: HttpAnswer, message_id: UUID, operation: Operation) -> IdentityAnswer | CheckAnswer:
+        check = operation == Operation.INSV
+        payload = self._payload(raw, f"{_CHECKED}VERIFRESULTAT" if check else f"{_RESULT}RESULTAT")
+        schema = self._requests[CheckRequest] if check else self._result
+        fault = schema.fault_in(payload)
         if fault is not None:
             raise InvalidAnswer("breaks_the_contract", field=fault)
+        if check:
+            return read_check(payload, message_id)
         return read_result(payload, message_id, self._config.believed)
 
-    def _payload(self, raw: HttpAnswer) -> etree._Element:
+    def _payload(self, raw: HttpAnswer, expected: str) -> etree._Element:
         try:
             payload = payload_of(parse_envelope(raw.body, ENVELOPE_12), ENVELOPE_12)
         except InvalidAnswer:
@@ -136,7 +152,7 @@ class InsiClient:
             raise fault_of(payload)
         if raw.status != 200:
             raise _failure_of_status(raw.status)
-        if payload.tag != f"{_RESULT}RESULTAT":
+        if payload.tag != expected:
             raise InvalidAnswer("other_answer")
         return payload
 
@@ -150,6 +166,16 @@ def fault_of(fault: etree._Element) -> CallError:
     if any(code.startswith(_OUR_SETTINGS) for code in codes):
         return ConfigurationError(reason)
     return Refused(reason) if values and values[0].endswith(":Sender") else AnswerLost(reason)
+
+
+def read_check(payload: etree._Element, message_id: UUID) -> CheckAnswer:
+    """A verification valid for our XSD."""
+    code, label, same = ((payload.findtext(f"{_CHECKED}{name}") or "").strip() for name in _SAID)
+    header = AnswerHeader(message_id, datetime.now().astimezone(), code, label[:200], usable=True)
+    return CheckAnswer(header, same in ("true", "1"))
+
+
+_SAID: Final = ("CodeCR", "LibelleCR", "Identique")
 
 
 def read_result(payload: etree._Element, message_id: UUID, believed: Callable[[str], bool]) -> IdentityAnswer:
@@ -205,6 +231,13 @@ def _body(request: IdentityRequest) -> tuple[str, dict[str, Any]]:
             "DateNaissance": request.birth_date,
         }
         return _BY_TRAITS, fields | ({"LieuNaissance": request.birth_place} if request.birth_place else {})
+    if isinstance(request, CheckRequest):
+        fields = {
+            "NumIdentifiant": request.ins[:13], "Cle": request.ins[13:], "OID": request.oid,
+            "NomNaissance": request.birth_name, "ListePrenom": request.first_names, "Sexe": request.sex,
+            "DateNaissance": request.birth_date,
+        }  # fmt: skip
+        return _CHECK, fields | ({"LieuNaissance": request.birth_place} if request.birth_place else {})
     fields = {"DateNaissance": request.birth_date, "RangNaissance": str(request.birth_rank)}
     if request.own:
         fields["MatriculeIndividu"] = {"NumIdentifiant": request.own[:13], "Cle": request.own[13:]}

@@ -1,4 +1,5 @@
 from teleservices.models.anomalies import Anomaly, AnomalyStep
+from teleservices.models.batches import NationalBatch, NationalBatchLine
 from teleservices.models.calls import OPERATIONS, TeleserviceAttempt, TeleserviceCall
 from teleservices.models.catalogue import CallLimit, RetryPolicy, ReturnCode
 from teleservices.models.certificates import (
@@ -25,6 +26,8 @@ __all__ = [
     "ConnectionTest",
     "ExpiryWarning",
     "MaintenanceWindow",
+    "NationalBatch",
+    "NationalBatchLine",
     "Perimeter",
     "PerimeterAmc",
     "RefusedCertificate",

@@ -21,7 +21,7 @@ OPERATIONS = [(operation.value, operation.value) for operation in Operation]
 DIRECTORY = "annuaire"
 CHANNEL_LENGTH = 10
 #: Who answers for the national services.
-WHOM = {Operation.INSI: "INSi", Operation.CDRI: "CDRi"}
+WHOM = {Operation.INSI: "INSi", Operation.INSV: "INSi", Operation.CDRI: "CDRi"}
 
 
 class TeleserviceCall(models.Model):
