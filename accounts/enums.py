@@ -49,6 +49,7 @@ class Action(StrEnum):
     SEE_SECURITY = "see_security"
     CLOSE_DOWNTIME = "close_downtime"
     DECIDE_IDENTITY = "decide_identity"
+    RUN_BATCH = "run_batch"
 
 
 class Reach(StrEnum):

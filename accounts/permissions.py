@@ -50,4 +50,5 @@ PERMISSIONS: Final[Mapping[Action, Mapping[Role, Reach]]] = {
     Action.PROTECT_DOSSIER: _all(Reach.SERVICES, Role.REFERENT),
     Action.CLOSE_DOWNTIME: _all(Reach.ESTABLISHMENT, Role.REFERENT),
     Action.DECIDE_IDENTITY: _all(Reach.SERVICES, Role.REFERENT),
+    Action.RUN_BATCH: _all(Reach.ESTABLISHMENT, Role.REFERENT, Role.BILLING),
 }

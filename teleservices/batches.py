@@ -147,6 +147,12 @@ def figures(batch: NationalBatch) -> dict[str, int]:
     return found | dict(rows)
 
 
+def causes(batch: NationalBatch) -> list[tuple[str, int]]:
+    """Why lines failed, the most frequent first."""
+    rows = batch.lines.filter(state=LineState.FAILED).order_by().values_list("cause").annotate(count=Count("pk"))
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
 # ---- feeding ----
 
 

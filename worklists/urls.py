@@ -5,6 +5,7 @@ from django.urls import path
 from worklists import (
     views,
     views_anomalies,
+    views_batches,
     views_certificates,
     views_connection,
     views_connection_tests,
@@ -35,6 +36,9 @@ urlpatterns = [
     path("journal/ouvertures/", views_glass.openings, name="openings"),
     path("journal/ouvertures/<int:pk>/avis/", views_glass.review_opening, name="review-opening"),
     path("journal/<str:ipp>/acces.pdf", views_journal.accesses, name="accesses"),
+    path("lots-nationaux/", views_batches.screen, name="batches"),
+    path("lots-nationaux/lancer/", views_batches.start, name="start-batch"),
+    path("lots-nationaux/agir/", views_batches.turn, name="turn-batch"),
     path("raccordement/", views_connection.plan, name="connection"),
     path("raccordement/export/<slug:kind>/", views_connection.export_plan, name="connection-export"),
     path("certificats/", views_certificates.screen, name="certificates"),

@@ -44,7 +44,9 @@ def index(request: HttpRequest) -> HttpResponse:
         for step, group in groupby(found, key=lambda one: one.worklist.step)
     ]
     mine = {worklist.slug for worklist in worklists_of(user) if worklist.roles & user.roles}
-    return render(request, "worklists/index.html", {"steps": steps, "mine": mine})
+    return render(
+        request, "worklists/index.html", {"steps": steps, "mine": mine, "may_run": user.may(Action.RUN_BATCH)}
+    )
 
 
 @require_safe
