@@ -27,7 +27,7 @@ from tests.browser.tabs import scrolls_sideways, settle, violations
 from tests.factories import AssociationFactory, DirectoryEntryFactory, UnitFactory
 from tests.programs import a_webhook
 from tests.sheets import a_sheet
-from tests.worklists import scene
+from tests.worklists import scene, scene_amo
 from tests.worklists.scene_pec import a_letter, an_agreement
 from worklists.registry import all_worklists
 
@@ -49,6 +49,7 @@ FEWEST = {Role.AGENT: 35, Role.REFERENT: 14, Role.BILLING: 4, Role.CASHIER: 2, R
 def world(establishment) -> SimpleNamespace:
     """A hospital with something on every screen."""
     scene.everything()
+    scene_amo.a_batch(establishment)
     certificates.on_the_screen()
     unit = UnitFactory(code="2210", name="Cardiologie")
     parts = scene.three_invoices(status=InvoiceStatus.REJECTED)

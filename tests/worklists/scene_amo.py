@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from admissions.enums import AmoOutcome
 from admissions.services import amo
+from teleservices.models import NationalBatch, NationalBatchLine
 from tests.worklists import scene
 
 
@@ -45,3 +46,14 @@ def a_difference() -> Any:
     stay = scene.a_stay()
     answered(stay)
     return stay
+
+
+def a_batch(establishment: Any) -> NationalBatch:
+    """One of tonight, under way: a line answered for, one that failed, one to come."""
+    batch = NationalBatch.objects.create(
+        establishment=establishment, kind="rights", night_of=timezone.localdate(), until=timezone.localdate(), most=10,
+        total=2, listed=True,
+    )  # fmt: skip
+    for state, cause in (("failed", "ZZ99"), ("waiting", "")):
+        NationalBatchLine.objects.create(batch=batch, stay=scene.a_stay(), state=state, cause=cause)
+    return batch
