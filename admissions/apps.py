@@ -8,7 +8,7 @@ class AdmissionsConfig(AppConfig):
     journaled = (
         *("unit", "patient", "stay", "movement", "particularrequest", "card", "coverage", "brokenglass"),
         *("reservednumber", "insrecord", "insproposal", "patientmerge"),
-        *("amodifference", "amoacceptance"),
+        *("amodifference", "amoacceptance", "patientpair"),
     )
 
     def ready(self) -> None:

@@ -39,6 +39,7 @@ urlpatterns = [
     path("carte/attente/", cards.scan_ahead, name="scan-ahead"),
     path("patients/<str:ipp>/", patients.patient, name="patient"),
     path("patients/<str:ipp>/fusionner/", merging.merge, name="merge"),
+    path("patients/<str:ipp>/fusionner/distincts/", merging.two_people, name="two-people"),
     path("patients/<str:ipp>/fusionner/defaire/", merging.unmerge, name="unmerge"),
     path("patients/<str:ipp>/identite/", patients.identity, name="identity"),
     path("patients/<str:ipp>/identite/piece/", identity.check, name="identity-check"),

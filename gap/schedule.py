@@ -47,6 +47,11 @@ def of(*, sweep_s: float, journal_s: float, exchange_s: float) -> dict[str, dict
             "schedule": crontab(hour=2, minute=12),
             "options": _NIGHT,
         },
+        "doubles of patients": {
+            "task": "admissions.tasks.look_for_pairs",
+            "schedule": crontab(hour=3, minute=5),
+            "options": _NIGHT,
+        },
         "idle debtors": {
             "task": "billing.tasks.mark_idle_debtors",
             "schedule": crontab(hour=2, minute=22),

@@ -49,6 +49,7 @@ _TABLES: Final = {
     "admissions_movement": "mouvement",
     "admissions_coverage": "couverture",
     "teleservices_nationalbatch": "lot national",
+    "admissions_patientpair": "doublon possible",
     "admissions_amodifference": "différence avec la caisse",
     "admissions_amoacceptance": "règle d’acceptation",
     "admissions_card": "carte",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db.models import Case, CharField, Q, QuerySet, Value, When
 
-from accounts.sight import Here, seen
+from accounts.sight import Here, seen, seen_whole
 from admissions.enums import UNSETTLED, Incomplete, InsOutcome
-from admissions.models import Patient, Stay
+from admissions.models import Patient, PatientPair, Stay
 from admissions.services.identity import OPEN_STAYS
 from gap.constants import constants
 
@@ -26,4 +26,14 @@ def what_is_missing() -> Case:
         When(patient__ins_outcome=InsOutcome.PROPOSED, then=Value("Identité trouvée par INSi, à comparer")),
         default=Value("INS non confirmée\u00a0: pièce à comparer"),
         output_field=CharField(),
+    )
+
+
+def patient_pairs(here: Here) -> QuerySet[PatientPair]:
+    """Pairs of dossiers of this hospital that nobody has decided, both still standing."""
+    return PatientPair.objects.filter(
+        decided_at__isnull=True,
+        first__merged_into__isnull=True,
+        second__merged_into__isnull=True,
+        second__establishment=seen_whole(here),
     )

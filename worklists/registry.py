@@ -160,7 +160,7 @@ class Counter:
 @cache
 def all_worklists() -> dict[str, Worklist]:
     """Every list, in the order of the chain, by slug."""
-    from worklists.lists import anomalies, calls, money, pec, records, reference, stays, technical
+    from worklists.lists import anomalies, calls, money, patients, pec, records, reference, stays, technical
 
     found = [
         *calls.WORKLISTS,
@@ -168,6 +168,7 @@ def all_worklists() -> dict[str, Worklist]:
         *stays.WORKLISTS,
         *pec.WORKLISTS,
         *money.WORKLISTS,
+        *patients.WORKLISTS,
         *reference.WORKLISTS,
         *records.WORKLISTS,
         *technical.WORKLISTS,

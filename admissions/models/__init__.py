@@ -5,6 +5,7 @@ from admissions.models.events import AdmissionEvent, EventDelivery
 from admissions.models.identity import IdentityChange, IdentityDocumentKind, InsProposal, InsRecord
 from admissions.models.matching import PatientMatchKey
 from admissions.models.merging import PatientMerge, PatientMove
+from admissions.models.pairs import PairSweep, PatientPair
 from admissions.models.patients import Patient, PatientNameToken
 from admissions.models.protection import BrokenGlass
 from admissions.models.readings import CardReading, CardTally
@@ -27,12 +28,14 @@ __all__ = [
     "InsProposal",
     "InsRecord",
     "Movement",
+    "PairSweep",
     "ParticularRequest",
     "Patient",
     "PatientMatchKey",
     "PatientMerge",
     "PatientMove",
     "PatientNameToken",
+    "PatientPair",
     "ReservedNumber",
     "Rights",
     "Stay",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.db import transaction
+
+from admissions.events import wake
 from admissions.models import Patient, PatientMatchKey, PatientNameToken
 from admissions.rules import identity
 from admissions.rules.matching import match_keys
 
 
 def index_names(patient: Patient) -> None:
-    """Write the words and the sounds of a patient's names: those that are no longer in them leave."""
+    """Write the words and the sounds of a patient's names: those that are no longer in them leave.
+
+    Once committed, the dossier is compared with those that resemble it, by whoever has the time; the night finds it else.
+    """
+    transaction.on_commit(partial(wake, "admissions.tasks.look_for_pairs_of", patient.pk, queue="batch"))
     names = (patient.birth_name, patient.used_name, patient.first_names, patient.used_first_name)
     wanted = identity.name_tokens(*filter(None, names))
     present = set(patient.name_tokens.values_list("token", flat=True))

@@ -7,17 +7,18 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import journal
 from accounts.access import needs
 from accounts.enums import Action
 from admissions.errors import Refused
-from admissions.models import Patient, PatientMerge
+from admissions.models import Patient, PatientMerge, PatientPair
 from admissions.presenters import banner
 from admissions.presenters_identity import compared
 from admissions.querysets import by_ipp
-from admissions.services import merging
+from admissions.services import merging, pairs
 from admissions.views.common import actor, draw, own_patients, patient_or_404
 
 
@@ -52,10 +53,33 @@ def merge(request: HttpRequest, ipp: str) -> HttpResponse:
         "target": target,
         "rows": compared(source, target),
         "held": merging.holdings(source),
+        "told_apart": PatientPair.objects.filter(
+            first=min(source.pk, target.pk), second=max(source.pk, target.pk), decided_at__isnull=False
+        )
+        .select_related("decided_by")
+        .first(),
         "impossible": merging.problem_between(source, target),
         "reason": request.POST.get("reason", ""),
     }
     return draw(request, "admissions/merge.html", context, status=422 if request.method == "POST" else 200)
+
+
+@needs(Action.DECIDE_IDENTITY)
+@require_POST
+def two_people(request: HttpRequest, ipp: str) -> HttpResponse:
+    """These two dossiers are two people's: the pair leaves the list until a strict trait of one changes."""
+    person = patient_or_404(request, ipp)
+    other = _other(request, person, request.POST.get("avec", "").strip())
+    if other is None or other.pk == person.pk:
+        messages.warning(request, "Aucun autre dossier de cet hôpital ne porte cet IPP. Rien n’a changé.")
+        return redirect("admissions:merge", person.ipp)
+    try:
+        pairs.two_people(person, other, request.POST.get("reason", ""), actor(request))
+    except Refused as refused:
+        messages.warning(request, refused.sentence)
+        return redirect(f"{reverse('admissions:merge', args=[person.ipp])}?avec={other.ipp}")
+    messages.success(request, f"Les dossiers {person.ipp} et {other.ipp} sont ceux de deux personnes.")
+    return redirect("admissions:patient", person.ipp)
 
 
 def _other(request: HttpRequest, person: Patient, ipp: str) -> Patient | None:

@@ -37,6 +37,7 @@ EXEMPT = {
     "admissions_amoanswer": "what the AMO answered, kept as it came: the ledger of calls says when and to whom",
     "admissions_amoperiod": "part of an answer of the AMO",
     "teleservices_nationalbatchline": "a question of a batch: its call says what came of it",
+    "admissions_pairsweep": "how far the night has compared",
     "admissions_identitydocumentkind": "a table of the house, filled from its file",
     "admissions_identitychange": "a ledger: written once, with who and when",
     "admissions_patientmove": "keys of rows, whose own changes are told",

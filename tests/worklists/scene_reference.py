@@ -78,3 +78,4 @@ def everything() -> None:
         make()
     scene_identity.an_unknown()
     scene_amo.an_unfound()
+    scene_identity.a_double()

@@ -106,6 +106,7 @@ def _more(slug: str) -> None:
         "cartes-a-scanner": lambda: scene.a_stay(StayStatus.PREADMITTED, days_ago=0),
         "identites-a-completer": scene_identity.an_unknown,
         "droits-amo": scene_amo.an_unfound,
+        "doublons-de-patients": scene_identity.a_double,
         "sorties-sans-droits-amo": lambda: scene.a_stay(StayStatus.DISCHARGED),
         "sejours-a-decider": lambda: scene.an_amo(scene.a_stay(StayStatus.DISCHARGED), exemption="1"),
         "actes-manquants": lambda: scene.a_stay(StayStatus.DISCHARGED, kind=StayKind.EXTERNAL, days_ago=0.5),

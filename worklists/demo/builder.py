@@ -66,6 +66,7 @@ def build(size: int, say: Callable[[str], None]) -> list[Script]:
     discretion.keep_secrets(establishment)
     reference.fill(hospital, now)
     at_once.somebody_unknown(hospital, establishment)
+    at_once.a_double(establishment)
     return scripts
 
 
