@@ -36,7 +36,7 @@ from worklists.registry import all_worklists
 #: What the whole demonstration promises.
 PATIENTS, STAYS, CARDED_PERCENT, ALONE_PERCENT = 300, 500, 50, 95
 # Each state that the chain can have, but those that last a moment (a call under way, a lot about to be deposited, a
-# service that is closed), and a coverage that another program sends.
+# service that is closed), a coverage that another program sends, and a matricule verified again after three years.
 _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Operation], set[str]], ...]] = (
     ("séjour", Stay, "status", StayStatus, set()),
     ("type de séjour", Stay, "kind", StayKind, set()),
@@ -47,7 +47,7 @@ _STATES: Final[tuple[tuple[str, type[Model], str, type[TextChoices] | type[Opera
     ("réponse de CDRi", AmoAnswer, "outcome", AmoOutcome, {AmoOutcome.CLOSED}),
     ("droits", Rights, "status", RightsStatus, set()),
     ("appel", TeleserviceCall, "status", CallStatus, {CallStatus.CALLING}),
-    ("opération", TeleserviceCall, "operation", Operation, set()),
+    ("opération", TeleserviceCall, "operation", Operation, {Operation.INSV}),
     ("famille de refus", TeleserviceCall, "family", Family, set()),
     ("engagement", Engagement, "status", EngagementStatus, set()),
     ("prise en charge", Agreement, "state", AgreementState, set()),
