@@ -20,7 +20,12 @@ from teleservices.messages import Operation
 from teleservices.models import ReturnCode, TeleserviceCall
 from teleservices.sentences import ANSWERED, ASKS, CAUSES, FOUND, HELD_BACK, NOTHING, POINTLESS, SEQUELS
 
-_NAMES: Final = {Operation.DIRECTORY: "Annuaire", Operation.INSI: "INSi", Operation.CDRI: "CDRi"}
+_NAMES: Final = {
+    Operation.DIRECTORY: "Annuaire",
+    Operation.INSI: "INSi",
+    Operation.INSV: "INSi",
+    Operation.CDRI: "CDRi",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ ASKS: Final = {
     Operation.CLC: "engagement de paiement",
     Operation.DEL: "annulation de l’engagement",
     Operation.INSI: "identité nationale",
+    Operation.INSV: "vérification de l’INS",
     Operation.CDRI: "droits de l’assurance maladie",
 }
 
@@ -118,6 +119,7 @@ ANSWERED: Final = {
     Operation.CLC: "Engagement reçu",
     Operation.DEL: "Engagement annulé",
     Operation.INSI: "Identité trouvée",
+    Operation.INSV: "INS vérifiée",
     Operation.CDRI: "Droits reçus",
 }
 #: What INSi answered, when it is not one identity.

@@ -130,7 +130,9 @@ class InsiClient:
         """Close the kept connections."""
         self._transport.close()
 
-    def _read(self, raw: HttpAnswer, message_id: UUID, operation: Operation) -> IdentityAnswer | CheckAnswer:
+    def _read(
+        self, raw: HttpAnswer, message_id: UUID, operation: Operation = Operation.INSI
+    ) -> IdentityAnswer | CheckAnswer:
         check = operation == Operation.INSV
         payload = self._payload(raw, f"{_CHECKED}VERIFRESULTAT" if check else f"{_RESULT}RESULTAT")
         schema = self._requests[CheckRequest] if check else self._result

@@ -16,6 +16,8 @@ def type_member(page, text: str = "08 441 927") -> None:
     page.fill("#id_member", text)
     page.fill("#id_nir", "284053523811778")
     page.wait_for_selector("[data-draft-state]:has-text('Saisie gardée à')")
+    # Each field is kept 300 ms after its last key: the second may still be about to be.
+    page.wait_for_timeout(400)
 
 
 def test_what_was_typed_comes_back_after_an_expired_session_without_the_sensitive_fields(page):
