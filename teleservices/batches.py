@@ -8,12 +8,13 @@ feeds again what stands still. No line is asked twice: it is locked with its bat
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts.models import Establishment, User
@@ -274,8 +275,8 @@ def _plan(batch: NationalBatch, lines: list[NationalBatchLine]) -> tuple[int, in
     return len(calls), len(calls) + len(spared)
 
 
-def _last_answers(stays: object) -> dict[int, AmoAnswer]:
-    patients = [stay.patient_id for stay in stays]  # type: ignore[attr-defined]
+def _last_answers(stays: Iterable[Stay]) -> dict[int, AmoAnswer]:
+    patients = [stay.patient_id for stay in stays]
     answers = national.settled_answers().filter(patient__in=patients).order_by("patient_id", "-answered_at", "-pk")
     return {one.patient_id: one for one in answers.distinct("patient_id")}
 
@@ -360,4 +361,4 @@ def _wake_feeder(batch_id: int) -> None:
 
 
 def live_of(establishment: Establishment) -> QuerySet[NationalBatch]:
-    return NationalBatch.objects.filter(establishment=establishment, state__in=LIVE).order_by(F("pk").desc())
+    return NationalBatch.objects.filter(establishment=establishment, state__in=LIVE).order_by("-pk")

@@ -15,6 +15,7 @@ from django.utils import timezone
 from admissions.enums import AmoOutcome, EventKind, InsOutcome, Protection
 from admissions.models import AdmissionEvent, AmoAnswer, Patient, Stay
 from admissions.querysets import care_date
+from admissions.rules.amo import rights_open
 from admissions.rules.identity_status import why_not_asked
 from teleservices import planning
 from teleservices.amo import about, why_no_rights
@@ -132,7 +133,10 @@ def holds(last: AmoAnswer, patient: Patient, stay: Stay) -> bool:
     if last.outcome not in _FOUND:
         return now - last.answered_at < timedelta(seconds=limit(LimitName.RIGHTS_AGAIN))
     assert last.expires_at is not None
-    return now < last.expires_at and (last.care_date == care_date(stay) or _speaks_of(last, stay))
+    day = care_date(stay)
+    return now < last.expires_at and (
+        last.care_date == day or rights_open(last.rights_from, last.rights_until, day) is True
+    )
 
 
 def verify_identity(stay: Stay, event: AdmissionEvent, *, force: bool = False) -> TeleserviceCall | None:
@@ -152,13 +156,3 @@ def lately_verified(patient: Patient) -> bool:
 def connected(kind: BatchKind) -> bool:
     """Whether this installation is connected to the service that such a batch asks."""
     return bool((settings.CDRI if kind == BatchKind.RIGHTS else settings.INSI)["url"])
-
-
-def _speaks_of(answer: AmoAnswer, stay: Stay) -> bool:
-    """Its rights hold on this stay's day of care too."""
-    day = care_date(stay)
-    if answer.rights_from is None and answer.rights_until is None:
-        return False
-    return (answer.rights_from is None or answer.rights_from <= day) and (
-        answer.rights_until is None or day <= answer.rights_until
-    )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from accounts.enums import Action, Role
 from admissions.masked import listed_name
 from admissions.models import PatientPair
-from worklists import querysets_identity
+from worklists import querysets, querysets_identity
 from worklists.enums import Step
 from worklists.registry import Column, Kind, Worklist
-
-_NAMES = ("ipp", "birth_name", "first_names", "used_name", "used_first_name", "sex", "birth_date", "protection")
 
 PAIRS = Kind(
     model=PatientPair,
@@ -21,7 +19,7 @@ PAIRS = Kind(
         Column("Sur 100", lambda pair: pair.score, "score", numeric=True),
     ),
     adorn=lambda rows: rows.select_related("first", "second").only(
-        *("score", "reasons", "found_at"), *(f"{side}__{name}" for side in ("first", "second") for name in _NAMES)
+        *("score", "reasons", "found_at"), *querysets.named("first"), *querysets.named("second")
     ),
     label=lambda pair: f"{listed_name(pair.second)}, {listed_name(pair.first)}",
     sorts={"patient": "second__birth_name", "score": "score"},
@@ -36,7 +34,7 @@ WORKLISTS = (
     Worklist(
         slug="doublons-de-patients",
         title="Doublons de patients",
-        step=Step.REFERENCE,
+        step=Step.ARRIVAL,
         roles=frozenset({Role.REFERENT}),
         # Its lines open on the comparison.
         action=Action.DECIDE_IDENTITY,
